@@ -1,0 +1,100 @@
+/*
+ * The broker's state, shared by its modules. The broker decides about every request,
+ * holds the mapping table and is the only process that changes the kernel. It handles one
+ * event at a time and reads no packet from the network; what workers send is taken as if
+ * an attacker had written it.
+ *
+ * Which module calls which: start, parent_link, workers, dispatch, control, links →
+ * mapping → judge, batch; all of them → table, fw, ct, net.
+ */
+#ifndef IGDWARD_BROKER_H
+#define IGDWARD_BROKER_H
+
+#include "batch.h"
+#include "config.h"
+#include "ct.h"
+#include "ev.h"
+#include "fw.h"
+#include "igdward/msg.h"
+#include "net.h"
+#include "policy.h"
+#include "table.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How the broker ends; the parent hands it on at first start. The same numbers as the
+ * CLI's exit codes. */
+enum broker_exit {
+	BROKER_EXIT_OK = 0,
+	BROKER_EXIT_FAILED = 1,
+	BROKER_EXIT_INVALID = 6, /* config or policy */
+};
+
+struct broker;
+
+/* A LAN link: an interface that a worker serves. */
+struct link {
+	char name[IGW_IFNAME_MAX + 1];
+	struct net_addr addrs[NET_ADDRS_MAX]; /* as of the last look */
+	size_t n_addrs;
+
+	struct broker *broker;
+	struct ev_source channel; /* to its worker; fd -1 = none */
+	bool told;		  /* the worker was sent its IGW_LINK */
+	bool was_served;	  /* it served before */
+	uint16_t http_port;	  /* 0 = not serving */
+	uint32_t workers;	  /* started so far */
+	uint32_t refused_left;	  /* syntax refusals it may report this second */
+	uint32_t log_left;	  /* log lines */
+	int64_t budget_ms;	  /* when the two were filled up */
+};
+
+struct control;
+
+struct broker {
+	struct ev *ev;
+	struct net *net;
+	struct fw *fw;
+	struct ct *ct;
+	struct table *table;
+	struct batch batch;
+	struct policy *policy;
+	struct config config;
+	struct igw_start start;
+	struct fw_settings fw_settings;
+	struct fw_links fw_links; /* as the kernel has them */
+
+	struct ev_source parent;
+	struct ev_source network;
+	struct control *control;
+	struct link links[IGW_LINKS_MAX];
+	size_t n_links;
+	bool installed; /* the tables are in the kernel by this run */
+	bool ready;	/* all links were served at least once */
+	int exit_code;
+
+	char wan[IGW_IFNAME_MAX + 1]; /* "" = none at present */
+	struct igw_addr wan_addr;     /* none = down */
+	int64_t wan_since_ms;
+
+	int64_t started_ms, started_s, policy_loaded_s;
+	bool policy_stale;
+	bool changed;	       /* workers are to be told */
+	int64_t changed_at_ms; /* when they were told last */
+	int64_t retry_at_ms;   /* an expiry that the kernel refused */
+	uint32_t update_id;
+	uint32_t granted;
+	uint32_t refused[IGW_REASON_COUNT];
+	char last_refusal[IGW_LOG_TEXT_MAX + 1];
+	struct bucket refusal_log; /* lines about refusals */
+	uint32_t refusals_unlogged;
+};
+
+/* Seconds since 1970, for what people read and for rules with an end date. */
+int64_t broker_wall_s(void);
+
+/* Sets the loop's timer to the next thing that is due. */
+void broker_schedule(struct broker *broker, int64_t now_ms);
+
+#endif
