@@ -13,6 +13,7 @@ enum {
 	POLICY_LIST_MAX = 256, /* elements of one list; ranges and prefixes do the rest */
 	POLICY_REASON_MAX = 200, /* bytes of a rule's reason */
 	POLICY_RATE_MAX = 1000000,
+	LINT_STEPS_MAX = 10000000, /* about 0.1 s on a PC; who has more does without */
 
 	RULE_TCP = 1 << 0,
 	RULE_UDP = 1 << 1,
@@ -81,7 +82,11 @@ struct policy {
 int rule_parse(const struct node *node, bool allow_list, struct rule *rule);
 void rule_clear(struct rule *rule);
 
-/* Warns when the last of `n` rules can never decide anything. */
-void lint_rule(const struct node *node, const struct rule *rules, size_t n);
+/*
+ * Warns when the last of `n` rules does less than it says. `steps` bounds the comparisons
+ * of clients over a whole file and counts down; begin with LINT_STEPS_MAX.
+ */
+void lint_rule(
+	const struct node *node, const struct rule *rules, size_t n, size_t *steps);
 
 #endif

@@ -79,10 +79,17 @@ static bool covers_client(
 	       igw_prefix_contains(&wide->prefix, &narrow->prefix.addr);
 }
 
-static bool covers_clients(const struct rule *wide, const struct rule *narrow)
+/* Each against each, as long as `steps` lasts: then the question stays open. */
+static bool covers_clients(
+	const struct rule *wide, const struct rule *narrow, size_t *steps)
 {
+	size_t cost = wide->n_clients * narrow->n_clients;
+
 	if (wide->n_clients == 0)
 		return true;
+	if (cost > *steps)
+		return false;
+	*steps -= cost;
 	for (size_t i = 0; i < narrow->n_clients; i++) {
 		size_t j = 0;
 
@@ -113,7 +120,7 @@ static bool covers_interfaces(const struct rule *wide, const struct rule *narrow
 
 /* True when `first` matches all that `later` matches, for as long. An allow rule with an
  * end waits for the clock to be set, and covers only another one that does. */
-static bool covers_keys(const struct rule *first, const struct rule *later)
+static bool covers_keys(const struct rule *first, const struct rule *later, size_t *steps)
 {
 	if (first->never || first->until_s < later->until_s)
 		return false;
@@ -123,7 +130,7 @@ static bool covers_keys(const struct rule *first, const struct rule *later)
 	       (later->vias & ~first->vias) == 0 &&
 	       ports_hold_set(&first->external, &later->external) &&
 	       ports_hold_set(&first->internal, &later->internal) &&
-	       covers_interfaces(first, later) && covers_clients(first, later);
+	       covers_interfaces(first, later) && covers_clients(first, later, steps);
 }
 
 /* True when `later` decides no request on the list that `first` passes over. */
@@ -134,9 +141,9 @@ static bool leaves_none(bool first_lifts, const struct rule *later, bool later_l
 }
 
 /* True when `first` decides every request that `later` would. */
-static bool shadows(const struct rule *first, const struct rule *later)
+static bool shadows(const struct rule *first, const struct rule *later, size_t *steps)
 {
-	if (!covers_keys(first, later))
+	if (!covers_keys(first, later, steps))
 		return false;
 	if (first->deny)
 		return true;
@@ -166,7 +173,7 @@ static void lint_keys(const struct node *node, const struct rule *rule)
 			rule->name);
 }
 
-void lint_rule(const struct node *node, const struct rule *rules, size_t n)
+void lint_rule(const struct node *node, const struct rule *rules, size_t n, size_t *steps)
 {
 	const struct rule *rule = &rules[n - 1];
 	const struct side sides[] = {
@@ -186,7 +193,7 @@ void lint_rule(const struct node *node, const struct rule *rules, size_t n)
 	for (size_t i = 0; i < 2; i++)
 		idle = lint_side(node, rule, &sides[i]) || idle;
 	for (size_t i = 0; !idle && i + 1 < n; i++) {
-		idle = shadows(&rules[i], rule);
+		idle = shadows(&rules[i], rule, steps);
 		if (idle)
 			node_warn(node,
 				"rule \"%s\" can never match: rule \"%s\" before it decides "

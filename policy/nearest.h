@@ -1,4 +1,4 @@
-/* The known word a mistyped one was meant to be. Internal to the policy library. */
+/* The known word a mistyped one was meant to be. For keys of files, and for the CLI. */
 #ifndef IGDWARD_POLICY_NEAREST_H
 #define IGDWARD_POLICY_NEAREST_H
 

@@ -178,7 +178,7 @@ static int check_name(const struct node *node, const struct rule *rules, size_t 
 static int parse_rules(const struct node *root, struct policy *policy)
 {
 	struct node list = node_member(root, "rules");
-	size_t n;
+	size_t n, steps = LINT_STEPS_MAX;
 	int r;
 
 	/* No rules: a policy that allows nothing, said as clearly by an empty list. */
@@ -199,7 +199,7 @@ static int parse_rules(const struct node *root, struct policy *policy)
 		if (r == 0)
 			r = check_name(&node, policy->rules, policy->n_rules);
 		if (r == 0)
-			lint_rule(&node, policy->rules, policy->n_rules);
+			lint_rule(&node, policy->rules, policy->n_rules, &steps);
 	}
 	return r;
 }

@@ -70,6 +70,7 @@ struct broker {
 	struct control *control;
 	struct link links[IGW_LINKS_MAX];
 	size_t n_links;
+	bool orphaned;  /* the parent is gone: nothing in the kernel is to be changed */
 	bool installed; /* the tables are in the kernel by this run */
 	bool ready;	/* all links were served at least once */
 	int exit_code;

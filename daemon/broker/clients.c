@@ -5,11 +5,9 @@
 #include <string.h>
 
 enum {
-	CLIENTS_BUCKETS = 4096, /* a power of two */
-	CLIENTS_SHARE_MAX = 64, /* counts of mappings told apart for clients_lacking() */
-	TOKEN_MILLI = 1000,
-	MS_PER_MIN = 60000,
-	MS_PER_DAY = 86400000,
+	CLIENTS_BUCKETS = 4096,	   /* a power of two */
+	CLIENTS_SHARE_MAX = 65536, /* counts of mappings told apart: all there can be */
+	TOKEN_PARTS = 60000,	   /* as many as a minute has milliseconds */
 };
 
 struct clients {
@@ -182,25 +180,24 @@ uint32_t clients_lacking(const struct clients *clients, uint32_t share)
 
 bool bucket_take(struct bucket *bucket, uint32_t per_min, uint32_t burst, int64_t now_ms)
 {
-	uint64_t full = (uint64_t)burst * TOKEN_MILLI;
-	uint64_t per_min_milli = (uint64_t)per_min * TOKEN_MILLI;
-	uint64_t passed_ms, gained;
+	uint64_t full = (uint64_t)burst * TOKEN_PARTS;
+	uint64_t passed_ms;
 
-	/* Idle for a day is full in any case, and keeps the product below small. */
-	if (!bucket->used || now_ms - bucket->filled_ms > MS_PER_DAY)
+	if (!bucket->used)
 		*bucket = (struct bucket){ now_ms, full, true };
-	if (now_ms > bucket->filled_ms && per_min > 0) {
+	if (now_ms > bucket->filled_ms) {
 		passed_ms = (uint64_t)(now_ms - bucket->filled_ms);
-		gained = passed_ms * per_min_milli / MS_PER_MIN;
-		bucket->tokens_milli += gained;
-		/* Only the time that was turned into tokens, so that none is lost to
-		 * rounding when a client asks every few milliseconds. */
-		bucket->filled_ms += (int64_t)(gained * MS_PER_MIN / per_min_milli);
+		bucket->filled_ms = now_ms;
+		/* The question before the product, which could be too large. */
+		if (per_min > 0 && passed_ms > full / per_min)
+			bucket->parts = full;
+		else
+			bucket->parts += passed_ms * per_min;
 	}
-	if (bucket->tokens_milli > full)
-		bucket->tokens_milli = full;
-	if (bucket->tokens_milli < TOKEN_MILLI)
+	if (bucket->parts > full)
+		bucket->parts = full;
+	if (bucket->parts < TOKEN_PARTS)
 		return false;
-	bucket->tokens_milli -= TOKEN_MILLI;
+	bucket->parts -= TOKEN_PARTS;
 	return true;
 }

@@ -16,10 +16,11 @@ enum {
 	CLIENTS_NONE = UINT32_MAX,
 };
 
-/* Tokens of one kind of request, in thousandths; refilled by the time passed. */
+/* Tokens of one kind of request, in parts of which a token has 60,000: then a millisecond
+ * is worth as many as there are tokens a minute, and nothing is ever rounded. */
 struct bucket {
 	int64_t filled_ms;
-	uint64_t tokens_milli;
+	uint64_t parts;
 	bool used; /* false: full, as of a host never seen */
 };
 

@@ -337,18 +337,23 @@ static void on_client(struct ev_source *source, uint32_t events, int64_t now_ms)
 
 	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
 		r = chan_recv(source->fd, IGW_CTL, &msg);
-		if (r == 1)
+		if (r == -EAGAIN)
+			r = 0;
+		else if (r == 1)
 			r = client_request(client, &msg, now_ms);
 		else if (r == 0)
 			r = -EPIPE;
 	}
-	if (client->listing && (r == 0 || r == -EAGAIN))
+	if (r == 0 && client->listing)
 		r = list_on(client, now_ms);
+	/* A list goes on when the client has read. Other answers are so short that only a
+	 * client which reads none has no room for one, and half an answer helps nobody.
+	 */
 	if (r == -EAGAIN && client->listing)
 		r = ev_change(broker->ev, source, EPOLLIN | EPOLLOUT);
-	else if (r == 0 && !client->listing)
+	else if (r == 0)
 		r = ev_change(broker->ev, source, EPOLLIN);
-	if (r < 0 && r != -EAGAIN)
+	if (r < 0)
 		client_drop(client);
 	broker_schedule(broker, now_ms);
 }

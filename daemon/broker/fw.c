@@ -80,34 +80,6 @@ int fw_load(struct fw *fw, fw_found_fn found, void *arg)
 	return 0;
 }
 
-/* All that fw_install() is given. */
-struct image {
-	const struct fw_settings *settings;
-	const struct fw_links *links;
-	const struct fw_mapping *mappings;
-	size_t n_mappings;
-	const struct fw_endpoint *endpoints;
-	size_t n_endpoints;
-	bool own;
-};
-
-static int image_check(const struct image *im)
-{
-	/* Without a bit every packet would count as marked; a worker that is root would
-	 * take the router's own services off the net. */
-	if (im->settings->mark == 0 || im->settings->worker_uid == 0)
-		return -EINVAL;
-	for (size_t i = 0; i < im->n_mappings; i++) {
-		if (!fw_mapping_ok(&im->mappings[i]))
-			return -EINVAL;
-	}
-	for (size_t i = 0; i < im->n_endpoints; i++) {
-		if (!fw_endpoint_ok(&im->endpoints[i]))
-			return -EINVAL;
-	}
-	return fw_links_check(im->links);
-}
-
 static struct fw_elems adding(struct fw *fw, const char *set)
 {
 	return (struct fw_elems){ .fw = fw,
@@ -117,85 +89,6 @@ static struct fw_elems adding(struct fw *fw, const char *set)
 		.flags = NLM_F_CREATE | NLM_F_EXCL };
 }
 
-static void put_floor(struct fw *fw, const struct image *im, bool keep)
-{
-	if (!keep)
-		fw_put_no_table(fw, FW_FLOOR);
-	fw_put_table(fw, FW_FLOOR, im->own);
-	fw_put_frame(fw, FW_FLOOR, im->settings);
-	fw_put_no_rules(fw, FW_FLOOR);
-	fw_put_rules(fw, FW_FLOOR, im->settings);
-	fw_put_floor_ports(fw);
-}
-
-static void put_mappings(struct fw *fw, const struct image *im)
-{
-	struct fw_elems e;
-
-	fw_put_no_table(fw, FW_TABLE);
-	fw_put_table(fw, FW_TABLE, im->own);
-	fw_put_frame(fw, FW_TABLE, im->settings);
-	fw_put_rules(fw, FW_TABLE, im->settings);
-	for (enum fw_map map = 0; map < FW_MAPS; map++) {
-		e = adding(fw, fw_map_name(map));
-		for (size_t i = 0; i < im->n_mappings; i++) {
-			if (fw_map_of(&im->mappings[i]) == map)
-				fw_elems_mapping(&e, map, &im->mappings[i]);
-		}
-		fw_elems_end(&e);
-	}
-	e = adding(fw, "in4");
-	for (size_t i = 0; i < im->n_endpoints; i++)
-		fw_elems_endpoint(&e, &im->endpoints[i]);
-	fw_elems_end(&e);
-}
-
-static int install(struct fw *fw, const struct image *im, bool keep_floor)
-{
-	fw_batch_start(fw);
-	put_floor(fw, im, keep_floor);
-	put_mappings(fw, im);
-	fw_put_links(fw, im->links);
-	return fw_batch_commit(fw);
-}
-
-/* A floor of the same structure keeps its counters. Its flags cannot be changed but by
- * taking over one whose owner is gone. */
-static bool floor_fits(struct fw *fw, bool own)
-{
-	struct fw_table_info info = { 0 };
-
-	if (fw_dump_table(fw, FW_FLOOR, &info) < 0)
-		return false;
-	if (!info.stamped || info.stamp != fw_floor_stamp(fw))
-		return false;
-	return (info.flags | NFT_TABLE_F_OWNER) ==
-	       (own ? (uint32_t)FW_OWNER_FLAGS : (uint32_t)NFT_TABLE_F_OWNER);
-}
-
-int fw_install(struct fw *fw, const struct fw_settings *settings,
-	const struct fw_links *links, const struct fw_mapping *mappings,
-	size_t n_mappings, const struct fw_endpoint *endpoints, size_t n_endpoints)
-{
-	const struct image im = { settings, links, mappings, n_mappings, endpoints,
-		n_endpoints, settings->own_tables && fw->has_persist };
-	bool keep;
-	int r;
-
-	r = image_check(&im);
-	if (r < 0)
-		return r;
-	keep = floor_fits(fw, im.own);
-	r = install(fw, &im, keep);
-	/* Somebody has changed a chain or set of the floor so that it cannot be kept. */
-	if (keep && r < 0 && r != -EPERM && r != -ENOMEM && r != -ENOBUFS)
-		r = install(fw, &im, false);
-	if (r < 0)
-		return r;
-	fw->owned = im.own;
-	return 0;
-}
-
 int fw_set_links(struct fw *fw, const struct fw_links *links)
 {
 	int r = fw_links_check(links);
@@ -203,8 +96,12 @@ int fw_set_links(struct fw *fw, const struct fw_links *links)
 	if (r < 0)
 		return r;
 	fw_batch_start(fw);
-	fw_put_links(fw, links);
-	return fw_batch_commit(fw);
+	fw_put_links(fw, FW_FLOOR, links, false);
+	fw_put_links(fw, FW_TABLE, links, false);
+	if (fw->batch.n > 0)
+		return fw_batch_commit(fw);
+	/* Nothing to be changed, and so both tables have been seen. */
+	return 0;
 }
 
 /*

@@ -30,9 +30,9 @@ struct fw;
 
 /* What the rules are built from; fixed for one run. */
 struct fw_settings {
-	uint32_t mark;         /* the one bit set on forwarded packets of mappings */
+	uint32_t mark;	       /* the one bit set on forwarded packets of mappings */
 	uid_t worker_uid;      /* may send to LAN links only */
-	bool hairpin;          /* LAN hosts reach mappings under the WAN address */
+	bool hairpin;	       /* LAN hosts reach mappings under the WAN address */
 	bool block_smb_egress; /* LAN -> WAN SMB is dropped too */
 	bool own_tables;       /* OWNER|PERSIST where the kernel has it (6.9) */
 };
@@ -50,13 +50,13 @@ struct fw_links {
 
 /* One mapping as the kernel holds it. */
 struct fw_mapping {
-	uint8_t protocol;       /* enum igw_protocol */
-	bool enabled;           /* a disabled mapping is kept in a map no rule looks at */
+	uint8_t protocol;	/* enum igw_protocol */
+	bool enabled;		/* a disabled mapping is kept in a map no rule looks at */
 	uint16_t external_port; /* host order */
 	uint16_t internal_port;
 	struct igw_addr remote_host; /* none = any */
 	struct igw_addr internal_client;
-	uint64_t timeout_ms;    /* the lease that is left, at least 1 */
+	uint64_t timeout_ms; /* the lease that is left, at least 1 */
 	uint8_t record[FW_RECORD_MAX];
 	size_t record_len;
 };
@@ -70,10 +70,10 @@ struct fw_endpoint {
 };
 
 enum fw_op_kind {
-	FW_MAP_SET,  /* add the mapping's element, or replace the one of the same key (the
-			key: protocol, external port, remote host) whatever it held */
-	FW_MAP_DEL,  /* remove the element of that key; none there is no error */
-	FW_END_SET,  /* the same two for an internal end */
+	FW_MAP_SET, /* add the mapping's element, or replace the one of the same key (the
+		       key: protocol, external port, remote host) whatever it held */
+	FW_MAP_DEL, /* remove the element of that key; none there is no error */
+	FW_END_SET, /* the same two for an internal end */
 	FW_END_DEL,
 };
 
@@ -111,8 +111,8 @@ int fw_load(struct fw *fw, fw_found_fn found, void *arg);
  * with the kernel as it was.
  */
 int fw_install(struct fw *fw, const struct fw_settings *settings,
-	const struct fw_links *links, const struct fw_mapping *mappings, size_t n_mappings,
-	const struct fw_endpoint *endpoints, size_t n_endpoints);
+	const struct fw_links *links, const struct fw_mapping *mappings,
+	size_t n_mappings, const struct fw_endpoint *endpoints, size_t n_endpoints);
 
 /* Brings the sets of interfaces, WAN addresses and control ports of both tables to
  * `links`, in one transaction. Needs fw_install() before. Returns 0 or -errno. */
@@ -136,7 +136,7 @@ struct fw_counters {
 	uint64_t smb_dnat;   /* DNATed towards an SMB port */
 	uint64_t smb_routed; /* WAN -> LAN to an SMB port, routed */
 	uint64_t smb_egress; /* LAN -> WAN to an SMB port */
-	uint64_t proxy;      /* WAN -> WAN with DNAT */
+	uint64_t proxy;	     /* WAN -> WAN with DNAT */
 	uint64_t off_lan;    /* one of our mappings' packets not leaving to a LAN link */
 	uint64_t router;     /* WAN -> the router itself with DNAT */
 	uint64_t control;    /* WAN -> our control ports */

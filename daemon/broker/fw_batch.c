@@ -29,7 +29,7 @@ struct answers {
 
 int fw_batch_init(struct fw *fw)
 {
-	fw->batch.buf = malloc(BATCH_SIZE);
+	fw->batch.buf = calloc(1, BATCH_SIZE);
 	if (!fw->batch.buf)
 		return -ENOMEM;
 	fw->batch.size = BATCH_SIZE;
@@ -70,6 +70,7 @@ static void make_room(struct fw_batch *b)
 		return;
 	buf = size <= SIZE_MAX / 4 ? realloc(b->buf, size * 2) : NULL;
 	if (buf) {
+		memset(buf + size, 0, size); /* libmnl does not clear the padding */
 		b->buf = buf;
 		b->size = size * 2;
 		return;

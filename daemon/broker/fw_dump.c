@@ -40,6 +40,8 @@ static void take_table(const struct nlmsghdr *nlh, void *data)
 		return;
 	(void)nl_get(tb[NFTA_TABLE_FLAGS], &be, sizeof(be));
 	info->flags = be32toh(be);
+	if (nl_get(tb[NFTA_TABLE_USE], &be, sizeof(be)))
+		info->parts = be32toh(be);
 	if (!nl_get(tb[NFTA_TABLE_USERDATA], udata, sizeof(udata)))
 		return;
 	info->stamped = udata[0] == FW_UDATA_TYPE;
@@ -48,7 +50,7 @@ static void take_table(const struct nlmsghdr *nlh, void *data)
 
 int fw_dump_table(struct fw *fw, const char *table, struct fw_table_info *ret)
 {
-	struct nl_ask ask;
+	struct nl_ask ask = { { 0 } };
 	struct nlmsghdr *nlh = question(&ask, NFT_MSG_GETTABLE, NLM_F_ACK);
 	struct fw_table_info info = { 0 };
 	int r;
@@ -94,20 +96,24 @@ static int take_element(const struct nlattr *elem, void *data)
 	return MNL_CB_OK;
 }
 
-static void take_elements(const struct nlmsghdr *nlh, void *data)
+static void parse_elements(const struct nlmsghdr *nlh, mnl_attr_cb_t each, void *data)
 {
 	const struct nlattr *tb[NFTA_SET_ELEM_LIST_ELEMENTS + 1];
 
 	if (read_attrs(nlh, tb, NFTA_SET_ELEM_LIST_ELEMENTS) &&
 		tb[NFTA_SET_ELEM_LIST_ELEMENTS])
-		(void)mnl_attr_parse_nested(
-			tb[NFTA_SET_ELEM_LIST_ELEMENTS], take_element, data);
+		(void)mnl_attr_parse_nested(tb[NFTA_SET_ELEM_LIST_ELEMENTS], each, data);
+}
+
+static void take_elements(const struct nlmsghdr *nlh, void *data)
+{
+	parse_elements(nlh, take_element, data);
 }
 
 /* One dump. Any transaction of any program in the middle of it makes it worthless. */
 static int dump_map(struct fw *fw, struct found *f)
 {
-	struct nl_ask ask;
+	struct nl_ask ask = { { 0 } };
 	struct nlmsghdr *nlh = question(&ask, NFT_MSG_GETSETELEM, NLM_F_DUMP);
 	int r;
 
@@ -133,6 +139,61 @@ int fw_dump_map(struct fw *fw, enum fw_map map, struct fw_mapping **ret, size_t 
 	return 0;
 }
 
+static bool has_key(const struct fw_keys *keys, const void *key)
+{
+	for (size_t i = 0; i < keys->n && i < FW_KEYS_MAX; i++) {
+		if (memcmp(keys->v[i], key, keys->len) == 0)
+			return true;
+	}
+	return false;
+}
+
+void fw_keys_add(struct fw_keys *keys, const void *key)
+{
+	if (has_key(keys, key))
+		return;
+	if (keys->n < FW_KEYS_MAX)
+		memcpy(keys->v[keys->n], key, keys->len);
+	keys->n++;
+}
+
+static int take_key(const struct nlattr *elem, void *data)
+{
+	const struct nlattr *tb[NFTA_SET_ELEM_KEY + 1], *in[NFTA_DATA_VALUE + 1];
+	struct fw_keys *keys = data;
+	uint8_t key[FW_KEYS_LEN];
+
+	nl_read_nested(elem, tb, NFTA_SET_ELEM_KEY);
+	nl_read_nested(tb[NFTA_SET_ELEM_KEY], in, NFTA_DATA_VALUE);
+	if (nl_get(in[NFTA_DATA_VALUE], key, keys->len))
+		fw_keys_add(keys, key);
+	else
+		keys->n = FW_KEYS_MAX + 1; /* another kind of set */
+	return MNL_CB_OK;
+}
+
+static void take_keys(const struct nlmsghdr *nlh, void *data)
+{
+	parse_elements(nlh, take_key, data);
+}
+
+bool fw_dump_same(
+	struct fw *fw, const char *table, const char *set, const struct fw_keys *keys)
+{
+	struct nl_ask ask = { { 0 } };
+	struct nlmsghdr *nlh = question(&ask, NFT_MSG_GETSETELEM, NLM_F_DUMP);
+	struct fw_keys found = { .len = keys->len };
+
+	fw_elems_begin(nlh, table, set);
+	if (nl_talk(&fw->rd, nlh, &fw->reply, take_keys, &found) < 0)
+		return false;
+	for (size_t i = 0; i < keys->n; i++) {
+		if (!has_key(&found, keys->v[i]))
+			return false;
+	}
+	return found.n == keys->n;
+}
+
 static void take_nothing(const struct nlmsghdr *nlh, void *data)
 {
 	(void)nlh;
@@ -141,7 +202,7 @@ static void take_nothing(const struct nlmsghdr *nlh, void *data)
 
 int fw_dump_element(struct fw *fw, const char *set, const void *key, size_t len)
 {
-	struct nl_ask ask;
+	struct nl_ask ask = { { 0 } };
 	struct nlmsghdr *nlh = question(&ask, NFT_MSG_GETSETELEM, NLM_F_ACK);
 	struct nlattr *list;
 
@@ -210,7 +271,7 @@ static void take_counter(const struct nlmsghdr *nlh, void *data)
 /* One dump. */
 static int dump_counters(struct fw *fw, struct counted *c)
 {
-	struct nl_ask ask;
+	struct nl_ask ask = { { 0 } };
 	struct nlmsghdr *nlh = question(&ask, NFT_MSG_GETOBJ, NLM_F_DUMP);
 
 	*c = (struct counted){ 0 };

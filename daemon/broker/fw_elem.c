@@ -124,6 +124,14 @@ void fw_elems_begin(struct nlmsghdr *nlh, const char *table, const char *set)
 	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, set);
 }
 
+void fw_elems_flush(struct fw *fw, const char *table, const char *set)
+{
+	struct nlmsghdr *nlh = fw_batch_msg(fw, NFT_MSG_DELSETELEM, 0);
+
+	fw_elems_begin(nlh, table, set); /* and no list of them */
+	fw_batch_close(fw, nlh);
+}
+
 static struct nlmsghdr *elems_msg(struct fw_elems *e)
 {
 	if (e->nlh && e->nlh->nlmsg_len > FW_MSG_FULL)

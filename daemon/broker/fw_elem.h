@@ -50,6 +50,9 @@ size_t fw_endpoint_key(const struct fw_endpoint *endpoint, uint8_t key[FW_KEY_MA
 void fw_elems_begin(struct nlmsghdr *nlh, const char *table, const char *set);
 void fw_elem_key(struct nlmsghdr *nlh, const void *key, size_t len);
 
+/* Removes all elements of a set. */
+void fw_elems_flush(struct fw *fw, const char *table, const char *set);
+
 /* A list of elements under construction; messages are split where they get too long. */
 struct fw_elems {
 	struct fw *fw;

@@ -1,6 +1,6 @@
 #include "fw_skeleton.h"
 
-#include "fw_batch.h"
+#include "fw_dump.h"
 #include "fw_elem.h"
 
 #include <endian.h>
@@ -16,67 +16,79 @@ static const uint16_t control_ports[] = { 1900, 5350, 5351 };
 
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
 
-static struct fw_elems list(struct fw *fw, const char *table, const char *set)
+_Static_assert((int)FW_KEYS_MAX >= (int)FW_ADDRS_MAX, "addresses of the WAN link");
+_Static_assert(FW_KEYS_MAX >= 2 * COUNT_OF(smb_ports), "smb");
+_Static_assert((int)FW_KEYS_MAX >= 2 * (int)COUNT_OF(control_ports) + (int)FW_PORTS_MAX,
+	"control");
+_Static_assert((int)FW_KEYS_LEN >= (int)IGW_IFNAME_MAX + 1, "names");
+
+/*
+ * Makes a set hold exactly these keys. One that does already is not touched: on kernels
+ * before 6.17 a look-up in the very moment of a change can miss both the old and the new
+ * element. `fresh`: the table is made anew in this batch.
+ */
+static void put_keys(struct fw *fw, const char *table, const char *set,
+	const struct fw_keys *keys, bool fresh)
 {
-	return (struct fw_elems){ .fw = fw,
+	struct fw_elems e = { .fw = fw,
 		.table = table,
 		.set = set,
 		.type = NFT_MSG_NEWSETELEM,
-		.flags = NLM_F_CREATE };
+		.flags = NLM_F_CREATE | NLM_F_EXCL };
+
+	if (!fresh) {
+		if (fw_dump_same(fw, table, set, keys))
+			return;
+		fw_elems_flush(fw, table, set);
+	}
+	for (size_t i = 0; i < keys->n; i++)
+		fw_elems_key(&e, keys->v[i], keys->len);
+	fw_elems_end(&e);
 }
 
-/* Removes all elements of a set. */
-static void put_flush(struct fw *fw, const char *table, const char *set)
-{
-	struct nlmsghdr *nlh = fw_batch_msg(fw, NFT_MSG_DELSETELEM, 0);
-
-	fw_elems_begin(nlh, table, set);
-	fw_batch_close(fw, nlh);
-}
-
-static void put_name(struct fw_elems *e, const char *name)
+static void add_name(struct fw_keys *keys, const char *name)
 {
 	char key[IGW_IFNAME_MAX + 1] = { 0 };
 
 	memcpy(key, name, strnlen(name, IGW_IFNAME_MAX));
-	fw_elems_key(e, key, sizeof(key));
+	fw_keys_add(keys, key);
 }
 
-static void put_port(struct fw_elems *e, uint8_t protocol, uint16_t port)
+static void add_port(struct fw_keys *keys, uint8_t protocol, uint16_t port)
 {
 	uint8_t key[8] = { protocol };
 	uint16_t be = htobe16(port);
 
 	memcpy(key + 4, &be, sizeof(be));
-	fw_elems_key(e, key, sizeof(key));
+	fw_keys_add(keys, key);
 }
 
-void fw_put_floor_ports(struct fw *fw)
+static void add_both(struct fw_keys *keys, uint16_t port)
 {
-	struct fw_elems e = list(fw, FW_FLOOR, "smb");
-
-	put_flush(fw, FW_FLOOR, "smb");
-	for (size_t i = 0; i < COUNT_OF(smb_ports); i++) {
-		put_port(&e, IGW_TCP, smb_ports[i]);
-		put_port(&e, IGW_UDP, smb_ports[i]);
-	}
-	fw_elems_end(&e);
+	add_port(keys, IGW_TCP, port);
+	add_port(keys, IGW_UDP, port);
 }
 
-static void put_control(struct fw *fw, const struct fw_links *links)
+void fw_put_floor_ports(struct fw *fw, bool fresh)
 {
-	struct fw_elems e = list(fw, FW_FLOOR, "control");
+	struct fw_keys keys = { .len = 8 };
 
-	put_flush(fw, FW_FLOOR, "control");
-	for (size_t i = 0; i < COUNT_OF(control_ports); i++) {
-		put_port(&e, IGW_TCP, control_ports[i]);
-		put_port(&e, IGW_UDP, control_ports[i]);
-	}
+	for (size_t i = 0; i < COUNT_OF(smb_ports); i++)
+		add_both(&keys, smb_ports[i]);
+	put_keys(fw, FW_FLOOR, "smb", &keys, fresh);
+}
+
+static void put_control(struct fw *fw, const struct fw_links *links, bool fresh)
+{
+	struct fw_keys keys = { .len = 8 };
+
+	for (size_t i = 0; i < COUNT_OF(control_ports); i++)
+		add_both(&keys, control_ports[i]);
 	for (size_t i = 0; i < links->n_http_ports; i++) {
 		if (links->http_ports[i] != 0)
-			put_port(&e, IGW_TCP, links->http_ports[i]);
+			add_port(&keys, IGW_TCP, links->http_ports[i]);
 	}
-	fw_elems_end(&e);
+	put_keys(fw, FW_FLOOR, "control", &keys, fresh);
 }
 
 static bool name_ok(const char name[IGW_IFNAME_MAX + 1])
@@ -105,33 +117,23 @@ int fw_links_check(const struct fw_links *links)
 	return 0;
 }
 
-static void put_table_links(
-	struct fw *fw, const char *table, const struct fw_links *links)
+void fw_put_links(
+	struct fw *fw, const char *table, const struct fw_links *links, bool fresh)
 {
-	struct fw_elems wan4 = list(fw, table, "wan4");
-	struct fw_elems wan = list(fw, table, "wan");
-	struct fw_elems lan = list(fw, table, "lan");
+	struct fw_keys wan4 = { .len = 4 }, wan = { .len = 16 }, lan = { .len = 16 };
 
-	put_flush(fw, table, "wan4");
 	for (size_t i = 0; i < links->n_wan_addrs; i++) {
 		uint32_t be = htobe32(igw_addr_to_v4(&links->wan_addrs[i]));
 
-		fw_elems_key(&wan4, &be, sizeof(be));
+		fw_keys_add(&wan4, &be);
 	}
-	fw_elems_end(&wan4);
-	put_flush(fw, table, "wan");
 	if (links->wan[0] != '\0')
-		put_name(&wan, links->wan);
-	fw_elems_end(&wan);
-	put_flush(fw, table, "lan");
+		add_name(&wan, links->wan);
 	for (size_t i = 0; i < links->n_lan; i++)
-		put_name(&lan, links->lan[i]);
-	fw_elems_end(&lan);
-}
-
-void fw_put_links(struct fw *fw, const struct fw_links *links)
-{
-	put_table_links(fw, FW_TABLE, links);
-	put_table_links(fw, FW_FLOOR, links);
-	put_control(fw, links);
+		add_name(&lan, links->lan[i]);
+	put_keys(fw, table, "wan4", &wan4, fresh);
+	put_keys(fw, table, "wan", &wan, fresh);
+	put_keys(fw, table, "lan", &lan, fresh);
+	if (strcmp(table, FW_FLOOR) == 0)
+		put_control(fw, links, fresh);
 }

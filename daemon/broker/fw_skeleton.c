@@ -249,48 +249,57 @@ static bool in_floor(const char *table)
 	return strcmp(table, FW_FLOOR) == 0;
 }
 
-uint32_t fw_floor_stamp(const struct fw *fw)
+static bool has_set(const char *table, const struct set_def *def)
+{
+	return strcmp(def->table, table) == 0;
+}
+
+static bool has_chain(const char *table, const struct chain_def *def,
+	const struct fw_settings *settings)
+{
+	return strcmp(def->table, table) == 0 && wanted(def->when, settings);
+}
+
+struct fw_frame fw_frame_of(
+	const struct fw *fw, const char *table, const struct fw_settings *settings)
 {
 	uint32_t h = hash(2166136261u, &fw->has_counters, sizeof(fw->has_counters));
+	uint32_t n = in_floor(table) ? (uint32_t)COUNT_OF(counters) : 0;
 
 	for (size_t i = 0; i < COUNT_OF(sets); i++) {
 		const struct set_def *s = &sets[i];
 		uint32_t v[] = { s->flags, s->type, s->len, s->timeout_ms, s->size };
 
-		if (in_floor(s->table))
-			h = hash(hash_str(h, s->name), v, sizeof(v));
+		if (!has_set(table, s))
+			continue;
+		h = hash(hash_str(h, s->name), v, sizeof(v));
+		n++;
 	}
 	for (size_t i = 0; i < COUNT_OF(chains); i++) {
 		const struct chain_def *c = &chains[i];
 		uint32_t v[] = { c->hook, (uint32_t)c->prio };
 
-		if (in_floor(c->table))
-			h = hash(hash_str(hash_str(h, c->name), c->type), v, sizeof(v));
+		if (!has_chain(table, c, settings))
+			continue;
+		h = hash(hash_str(hash_str(h, c->name), c->type), v, sizeof(v));
+		n++;
 	}
-	for (size_t i = 0; i < COUNT_OF(counters); i++)
+	for (size_t i = 0; i < COUNT_OF(counters) && in_floor(table); i++)
 		h = hash_str(h, counters[i]);
-	return h;
+	return (struct fw_frame){ .stamp = h, .parts = n };
 }
 
-static void put_stamp(struct fw *fw, struct nlmsghdr *nlh)
-{
-	uint32_t stamp = fw_floor_stamp(fw);
-	uint8_t udata[2 + sizeof(stamp)] = { FW_UDATA_TYPE, sizeof(stamp) };
-
-	memcpy(udata + 2, &stamp, sizeof(stamp));
-	mnl_attr_put(nlh, NFTA_TABLE_USERDATA, sizeof(udata), udata);
-}
-
-void fw_put_table(struct fw *fw, const char *table, bool own)
+void fw_put_table(struct fw *fw, const char *table, uint32_t stamp, bool own)
 {
 	struct nlmsghdr *nlh = fw_batch_msg(fw, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+	uint8_t udata[2 + sizeof(stamp)] = { FW_UDATA_TYPE, sizeof(stamp) };
 
 	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, table);
 	/* Without this attribute the flags of a table that is there stay as they are. */
 	if (own)
 		mnl_attr_put_u32(nlh, NFTA_TABLE_FLAGS, htobe32(FW_OWNER_FLAGS));
-	if (in_floor(table))
-		put_stamp(fw, nlh);
+	memcpy(udata + 2, &stamp, sizeof(stamp));
+	mnl_attr_put(nlh, NFTA_TABLE_USERDATA, sizeof(udata), udata);
 	fw_batch_close(fw, nlh);
 }
 
@@ -427,7 +436,7 @@ void fw_put_frame(struct fw *fw, const char *table, const struct fw_settings *se
 			put_chain(fw, &chains[i]);
 	}
 	for (size_t i = 0; i < COUNT_OF(sets); i++) {
-		if (strcmp(sets[i].table, table) == 0)
+		if (has_set(table, &sets[i]))
 			put_set(fw, &sets[i], (uint32_t)i + 1);
 	}
 	for (size_t i = 0; i < COUNT_OF(counters) && in_floor(table); i++)

@@ -8,14 +8,21 @@
 #include "fw_internal.h"
 
 /*
- * A number that changes with the structure of the floor (not with its rules, which are
- * always written anew). It is kept in the table's userdata: a floor of the same structure
- * keeps its counters and dynamic sets when a new run takes it over.
+ * What a table of ours is made of. The stamp is a number that changes with its structure
+ * (not with its rules, which are always written anew); it is kept in the table's
+ * userdata. A table of the same structure is brought up to date, not replaced: the floor
+ * keeps its counters, and no packet on its way through the rules is left without them.
  */
-uint32_t fw_floor_stamp(const struct fw *fw);
+struct fw_frame {
+	uint32_t stamp;
+	uint32_t parts; /* chains, sets and counters */
+};
+
+struct fw_frame fw_frame_of(
+	const struct fw *fw, const char *table, const struct fw_settings *settings);
 
 /* The table itself, created or, when it is there, adopted. `own`: OWNER|PERSIST. */
-void fw_put_table(struct fw *fw, const char *table, bool own);
+void fw_put_table(struct fw *fw, const char *table, uint32_t stamp, bool own);
 
 /* Deletes a table; it need not be there. */
 void fw_put_no_table(struct fw *fw, const char *table);
@@ -28,13 +35,14 @@ void fw_put_no_rules(struct fw *fw, const char *table);
 
 void fw_put_rules(struct fw *fw, const char *table, const struct fw_settings *settings);
 
-/* The constant sets of the floor. */
-void fw_put_floor_ports(struct fw *fw);
+/* The constant set of the floor. `fresh`: the table is made anew in this batch. */
+void fw_put_floor_ports(struct fw *fw, bool fresh);
 
 /* Returns 0 or -EINVAL. */
 int fw_links_check(const struct fw_links *links);
 
-/* Makes the sets that follow the network, of both tables, hold exactly `links`. */
-void fw_put_links(struct fw *fw, const struct fw_links *links);
+/* Makes those sets of a table that follow the network hold exactly `links`. */
+void fw_put_links(
+	struct fw *fw, const char *table, const struct fw_links *links, bool fresh);
 
 #endif

@@ -235,7 +235,7 @@ static int broker_run(struct broker *broker)
  * is of no use to anybody and goes; the floor always stays. */
 static void broker_stop(struct broker *broker)
 {
-	if (!broker->installed)
+	if (!broker->installed || broker->orphaned)
 		return;
 	if (broker->config.on_stop == CONFIG_ON_STOP_FLUSH && mapping_flush(broker) < 0)
 		log_error("event=flush-failed text=\"mappings stay until their leases "

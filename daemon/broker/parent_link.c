@@ -135,6 +135,7 @@ static int on_policy_load(
 	struct igw_policy_load load;
 	struct igw_policy_result result = { 0 };
 	struct policy *policy = NULL;
+	char quoted[2 * IGW_MSG_TEXT_MAX];
 	int r;
 
 	memcpy(&load, msg->payload, sizeof(load));
@@ -153,10 +154,11 @@ static int on_policy_load(
 	if (r < 0) {
 		result.error = (uint32_t)-r;
 		broker->policy_stale = true;
-		log_error("event=policy-refused text=\"%s; the policy in force stays\"",
-			result.text);
+		log_error("event=policy-refused stays=1 text=%s",
+			igw_text_quote(quoted, sizeof(quoted), result.text));
 	} else if (result.text[0] != '\0') {
-		log_warning("event=policy-warning text=\"%s\"", result.text);
+		log_warning("event=policy-warning text=%s",
+			igw_text_quote(quoted, sizeof(quoted), result.text));
 	}
 	control_reloaded(broker, &result);
 	return chan_send(broker->parent.fd, IGW_POLICY_RESULT, msg->seq, &result, NULL);
@@ -203,6 +205,7 @@ static void on_parent(struct ev_source *source, uint32_t events, int64_t now_ms)
 		 * a new broker, which finds the mappings in the kernel. */
 		log_error("the parent is gone: %s", strerror(-r));
 		broker->exit_code = BROKER_EXIT_FAILED;
+		broker->orphaned = true;
 		ev_stop(broker->ev);
 	}
 	broker_schedule(broker, now_ms);

@@ -50,7 +50,7 @@ void rd_text(struct rd *rd, char *ret, size_t size)
 	size_t len = rd_u8(rd);
 
 	memset(ret, 0, size);
-	if (len >= size || len > rd->left || memchr(rd->at, '\0', len)) {
+	if (rd->bad || len >= size || len > rd->left || memchr(rd->at, '\0', len)) {
 		rd->bad = true;
 		return;
 	}

@@ -212,9 +212,21 @@ int files_control_socket(const char *run_dir, gid_t gid)
 	return fd;
 }
 
+/* 8-4-4-4-12 hexadecimal digits. */
+static bool uuid_ok(const char *text)
+{
+	for (size_t i = 0; i < IGW_UUID_TEXT - 1; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (text[i] == '\0' || !strchr(dash ? "-" : "0123456789abcdef", text[i]))
+			return false;
+	}
+	return text[IGW_UUID_TEXT - 1] == '\0';
+}
+
 static int uuid_read(const char *path, char ret[IGW_UUID_TEXT])
 {
-	char text[IGW_UUID_TEXT];
+	char text[IGW_UUID_TEXT + 1] = "";
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	ssize_t n;
 
@@ -222,12 +234,12 @@ static int uuid_read(const char *path, char ret[IGW_UUID_TEXT])
 		return -errno;
 	n = read(fd, text, sizeof(text));
 	close(fd);
-	if (n < IGW_UUID_TEXT - 1)
+	/* The line, with its end or without, and nothing behind it. */
+	if (n == IGW_UUID_TEXT && text[n - 1] == '\n')
+		text[--n] = '\0';
+	if (n != IGW_UUID_TEXT - 1 || !uuid_ok(text))
 		return -EINVAL;
-	text[IGW_UUID_TEXT - 1] = '\0';
-	if (strspn(text, "0123456789abcdef-") != IGW_UUID_TEXT - 1)
-		return -EINVAL;
-	memcpy(ret, text, sizeof(text));
+	memcpy(ret, text, IGW_UUID_TEXT);
 	return 0;
 }
 

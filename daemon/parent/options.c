@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 void options_usage(void)
 {
@@ -121,6 +122,27 @@ static int take_interface(char into[IGW_IFNAME_MAX + 1], const char *name)
 	return -EINVAL;
 }
 
+/* A config names its policy by an absolute path; the command line need not. */
+static int take_policy(struct config *config, const char *path)
+{
+	char folder[OPTIONS_PATH_MAX + 1] = "";
+	int n;
+
+	if (path[0] != '/' && !getcwd(folder, sizeof(folder))) {
+		fprintf(stderr,
+			"igdwardd: --policy %s: the working folder's path is too long\n",
+			path);
+		return -EINVAL;
+	}
+	n = snprintf(config->policy, sizeof(config->policy), "%s%s%s", folder,
+		path[0] == '/' ? "" : "/", path);
+	if (n < 0 || (size_t)n >= sizeof(config->policy)) {
+		fprintf(stderr, "igdwardd: --policy %s: the path is too long\n", path);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int options_apply(const struct options *options, struct config *config)
 {
 	if (options->external && take_interface(config->external, options->external) < 0)
@@ -141,8 +163,8 @@ int options_apply(const struct options *options, struct config *config)
 			}
 		}
 	}
-	if (options->policy[0] != '\0')
-		igw_text_copy(config->policy, sizeof(config->policy), options->policy);
+	if (options->policy[0] != '\0' && take_policy(config, options->policy) < 0)
+		return -EINVAL;
 	if (options->log_level &&
 		config_log_level_parse(options->log_level, &config->log_level) < 0) {
 		fprintf(stderr,

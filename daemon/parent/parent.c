@@ -165,11 +165,12 @@ static void reload(struct parent *parent)
 	struct igw_policy_load load = { 0 };
 	struct igw_policy_result result = { 0 };
 	char error[IGW_MSG_TEXT_MAX + 1] = "";
+	char quoted[2 * IGW_MSG_TEXT_MAX];
 	int fd = files_read(path, POLICY_TEXT_MAX, error, sizeof(error));
 
 	if (fd < 0) {
-		log_error("event=policy-refused text=\"%s; the policy in force stays\"",
-			error);
+		log_error("event=policy-refused stays=1 text=%s",
+			igw_text_quote(quoted, sizeof(quoted), error));
 		result.error = (uint32_t)-fd;
 		igw_text_clean(result.text, sizeof(result.text), error);
 		chan_send(parent->channel.fd, IGW_POLICY_RESULT, 0, &result, NULL);

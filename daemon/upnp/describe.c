@@ -51,7 +51,7 @@ static void put_element(FILE *out, const char *name, const char *text)
 	fprintf(out, "</%s>\n", name);
 }
 
-/* ---- device description --------------------------------------------------------- */
+/* ---- device description ---------------------------------------------------- */
 
 /* Clients of old read serviceType before the URLs; UDA 1.0 §2.1 has this order. */
 static void put_service(
@@ -133,7 +133,7 @@ static void put_description(FILE *out, const struct names *names)
 	fputs("</root>\n", out);
 }
 
-/* ---- service descriptions ------------------------------------------------------- */
+/* ---- service descriptions -------------------------------------------------- */
 
 static void put_arguments(FILE *out, const struct igd_action *action)
 {
@@ -201,7 +201,7 @@ static void put_scpd(FILE *out, const struct igd_service *service)
 	fputs("</serviceStateTable>\n</scpd>\n", out);
 }
 
-/* ---- names and documents -------------------------------------------------------- */
+/* ---- names and documents --------------------------------------------------- */
 
 /* Checks the form 8-4-4-4-12 and gives the hexadecimal digits. */
 static int uuid_digits(const char *uuid, char digits[UUID_DIGITS + 1])

@@ -63,7 +63,7 @@ int events_init(struct events *events, const struct names *names, struct broker 
 	return -r;
 }
 
-/* ---- telling ---------------------------------------------------------------------- */
+/* ---- telling --------------------------------------------------------------- */
 
 /* Sends these variables of a service to its subscribers; with `library` held. */
 static void send_values(
@@ -184,7 +184,7 @@ int events_start(struct events *events)
 	return -r;
 }
 
-/* ---- called by others -------------------------------------------------------------- */
+/* ---- called by others ------------------------------------------------------ */
 
 void events_changed(struct events *events, const struct igw_changed *changed)
 {

@@ -45,14 +45,24 @@ static int send_line(enum log_level level, const char *text)
 	return chan_send(report.fd, IGW_LOG, 0, &line, NULL);
 }
 
-/* Says how many were lost, if any; with the lock held. */
-static void send_lost(struct report_bucket *bucket, const char *what)
+unsigned report_lost(struct report_bucket *bucket, int64_t now_ms)
 {
+	if (now_ms - bucket->said_ms < REPORT_LOST_MS)
+		return 0;
+	if (bucket->lost > 0)
+		bucket->said_ms = now_ms;
+	return bucket->lost;
+}
+
+/* Tells how many were lost; with the lock held. */
+static void send_lost(struct report_bucket *bucket, const char *what, int64_t now_ms)
+{
+	unsigned lost = report_lost(bucket, now_ms);
 	char text[64];
 
-	if (bucket->lost == 0)
+	if (lost == 0)
 		return;
-	snprintf(text, sizeof(text), "%u %s were not reported", bucket->lost, what);
+	snprintf(text, sizeof(text), "%u %s were not reported", lost, what);
 	if (send_line(LOG_LEVEL_WARNING, text) == 0)
 		bucket->lost = 0;
 }
@@ -63,7 +73,7 @@ static void sink(enum log_level level, const char *text)
 
 	pthread_mutex_lock(&report.lock);
 	if (report_take(&report.lines, now_ms)) {
-		send_lost(&report.lines, "log lines");
+		send_lost(&report.lines, "log lines", now_ms);
 		if (send_line(level, text) < 0)
 			report.lines.lost++;
 	}
@@ -92,7 +102,7 @@ void report_refused(const struct igw_addr *client, enum igw_reason reason,
 	igw_text_clean(refused.what, sizeof(refused.what), what);
 	pthread_mutex_lock(&report.lock);
 	if (report.fd >= 0 && report_take(&report.refusals, now_ms)) {
-		send_lost(&report.refusals, "refusals");
+		send_lost(&report.refusals, "refusals", now_ms);
 		if (chan_send(report.fd, IGW_REFUSED, 0, &refused, NULL) < 0)
 			report.refusals.lost++;
 	}

@@ -1,7 +1,7 @@
 /*
  * What the worker has to say to the admin: log lines and refusals, by the channel to the
  * broker. Both are limited in rate, because a hostile client decides how many there are;
- * what is lost is counted and the number said with the next line that gets through.
+ * what is lost is counted and the number told from time to time.
  *
  * The log has one sink for the whole process, so this state is one for the process too.
  */
@@ -28,8 +28,9 @@ void report_refused(const struct igw_addr *client, enum igw_reason reason,
 /* ---- for tests ---- */
 
 enum {
-	REPORT_BURST = 20, /* lines at once */
-	REPORT_PER_S = 5,  /* and then per second; the broker's log is shared */
+	REPORT_BURST = 20,	    /* lines at once */
+	REPORT_PER_S = 5,	    /* and then per second; the broker's log is shared */
+	REPORT_LOST_MS = 10 * 1000, /* between two lines that tell how many were lost */
 };
 
 /* Tokens that are left and the time they were counted at. */
@@ -37,9 +38,13 @@ struct report_bucket {
 	int64_t at_ms;
 	int64_t milli; /* thousandths of a line */
 	unsigned lost;
+	int64_t said_ms; /* when that was told last */
 };
 
 /* Takes one line's worth; false when there is none, and then counts it as lost. */
 bool report_take(struct report_bucket *bucket, int64_t now_ms);
+
+/* How many were lost, when it is time to tell; else 0. */
+unsigned report_lost(struct report_bucket *bucket, int64_t now_ms);
 
 #endif

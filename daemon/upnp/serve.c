@@ -20,7 +20,7 @@ enum {
 /* libupnp before 1.14.20 does not have it; its limit is 100, too. */
 void UpnpSetMaxJobsTotal(int n) __attribute__((weak));
 
-/* ---- start ------------------------------------------------------------------------ */
+/* ---- start ----------------------------------------------------------------- */
 
 static void log_library(const char *what, int r)
 {
@@ -67,10 +67,11 @@ static int register_device(struct worker *worker, uint16_t port)
 }
 
 /*
- * The library fetches the description from itself over TCP, so this comes before the
- * listener is bound to the interface: its own address is reached through `lo`. The first
- * registration is there to be ended: that says byebye for whatever a former life of this
- * device has left with the clients (WANIPConnection:2 §1.2).
+ * The first registration is there to be ended: that says byebye for whatever a former
+ * life of this device has left with the clients (WANIPConnection:2 §1.2). For each the
+ * library fetches the description from itself over TCP, which a listener bound to the
+ * interface takes, too: to the kernel the host's own packets to an address of an
+ * interface come by that interface.
  */
 static int register_anew(struct worker *worker, uint16_t port)
 {
@@ -99,25 +100,30 @@ static int start_device(struct worker *worker, uint16_t port)
 	return r;
 }
 
-/* Steps that need the library's sockets; the order is theirs (see gate/sockets.h). */
-static enum worker_exit start_on_sockets(struct worker *worker, uint16_t port)
+/* The library's sockets are open from UpnpInit2 on, so nothing comes before this. */
+static int guard_sockets(const struct worker *worker)
 {
 	int r = sockets_guard_search(&worker->link, &worker->lan);
 
+	if (r == 0)
+		r = sockets_guard_listeners(&worker->link);
+	if (r == 0)
+		r = sockets_seal_stop();
+	return r;
+}
+
+static enum worker_exit start_on_sockets(struct worker *worker, uint16_t port)
+{
+	int r = guard_sockets(worker);
+
 	if (r < 0) {
-		log_error("cannot confine the search socket: %s", strerror(-r));
+		log_error("cannot confine the library's sockets to %s: %s",
+			worker->link.interface, strerror(-r));
 		return WORKER_FAILED;
 	}
 	r = start_device(worker, port);
 	if (r != UPNP_E_SUCCESS) {
 		log_library("registration", r);
-		return WORKER_FAILED;
-	}
-	r = sockets_guard_listeners(&worker->link);
-	if (r == 0)
-		r = sockets_seal_stop();
-	if (r < 0) {
-		log_error("cannot confine the HTTP socket: %s", strerror(-r));
 		return WORKER_FAILED;
 	}
 	r = UpnpSendAdvertisement(worker->device, SERVE_MAX_AGE_S);
@@ -151,7 +157,7 @@ enum worker_exit serve_start(struct worker *worker, uint16_t *ret_port)
 	return code;
 }
 
-/* ---- end -------------------------------------------------------------------------- */
+/* ---- end ------------------------------------------------------------------- */
 
 static volatile sig_atomic_t exit_code;
 

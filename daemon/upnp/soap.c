@@ -42,7 +42,7 @@ const char *soap_code_text(enum soap_code code)
 	return "Action Failed";
 }
 
-/* ---- for the code of actions ---------------------------------------------------- */
+/* ---- for the code of actions ----------------------------------------------- */
 
 static int index_of(const struct igd_argument *list, const char *name)
 {
@@ -115,7 +115,7 @@ bool soap_ask_wan(struct soap_call *call, struct igw_wan *ret)
 	return soap_ask(call, IGW_WAN_GET, &empty, IGW_WAN, ret);
 }
 
-/* ---- one action ----------------------------------------------------------------- */
+/* ---- one action ------------------------------------------------------------ */
 
 static int device_of(const struct worker *worker, const char *udn)
 {
@@ -182,7 +182,7 @@ void soap_run(struct soap_call *call, const char *udn, const char *service_id,
 	call->action->run(call);
 }
 
-/* ---- libupnp's side -------------------------------------------------------------- */
+/* ---- libupnp's side -------------------------------------------------------- */
 
 /* NULL for a peer that is not on IPv4. */
 static const struct igw_addr *peer_address(
@@ -197,8 +197,7 @@ static const struct igw_addr *peer_address(
 	return ret;
 }
 
-/* Makes the answer's document in the namespace that the request used; NULL = no memory.
- */
+/* Makes the answer's document in the namespace of the request; NULL = no memory. */
 static IXML_Document *make_answer(const struct soap_call *call, const char *type)
 {
 	const struct igd_argument *out = call->action->out;

@@ -12,12 +12,7 @@
 
 #include <upnp/upnp.h>
 
-enum {
-	SOAP_TYPE_MAX = 96, /* bytes of a service type with its version, and NUL */
-};
-
-/* UPnP error codes that are not behind a reason (UDA 1.0 §3.2, WANIPConnection §2.4.22)
- */
+/* UPnP error codes not behind a reason (UDA 1.0 §3.2, WANIPConnection:1 §2.4.22) */
 enum soap_code {
 	SOAP_OK = 0,
 	SOAP_INVALID_ACTION = 401,
@@ -57,7 +52,8 @@ void soap_fail(struct soap_call *call, enum soap_code code);
 /* Ends the call with the code and the sentence of a reason other than IGW_OK. */
 void soap_refuse(struct soap_call *call, enum igw_reason reason);
 
-/* Ends the call with a fault because of this argument, and tells the broker so. */
+/* Ends the call with a fault because of this argument, and tells the broker so. The name
+ * need not stand in the table. */
 void soap_bad_argument(struct soap_call *call, enum soap_code code, const char *name);
 
 /*

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- values of evented variables ----------------------------------------------- */
+/* ---- values of evented variables ------------------------------------------- */
 
 static void value_external_address(const struct igd_state *state, char *value)
 {
@@ -55,7 +55,7 @@ static void value_default_connection(const struct igd_state *state, char *value)
 	snprintf(value, IGD_VALUE_MAX, "%s", state->default_connection);
 }
 
-/* ---- WANIPConnection:1 ---------------------------------------------------------- */
+/* ---- WANIPConnection:1 ----------------------------------------------------- */
 
 static const char *const connection_types[] = { "Unconfigured", "IP_Routed", "IP_Bridged",
 	NULL };
@@ -166,7 +166,7 @@ static const struct igd_action wan_ip_actions[] = {
 	{ NULL, NULL, NULL, NULL },
 };
 
-/* ---- WANCommonInterfaceConfig:1 ------------------------------------------------- */
+/* ---- WANCommonInterfaceConfig:1 -------------------------------------------- */
 
 static const char *const access_types[] = { "DSL", "POTS", "Cable", "Ethernet", NULL };
 static const char *const link_states[] = { "Up", "Down", NULL };
@@ -234,7 +234,7 @@ static const struct igd_action wan_common_actions[] = {
 	{ NULL, NULL, NULL, NULL },
 };
 
-/* ---- Layer3Forwarding:1 --------------------------------------------------------- */
+/* ---- Layer3Forwarding:1 ---------------------------------------------------- */
 
 static const struct igd_variable layer3_variables[] = {
 	{ .name = "DefaultConnectionService", .value = value_default_connection },
@@ -252,7 +252,7 @@ static const struct igd_action layer3_actions[] = {
 	{ NULL, NULL, NULL, NULL },
 };
 
-/* ---- the tree ------------------------------------------------------------------- */
+/* ---- the tree -------------------------------------------------------------- */
 
 static const struct igd_device devices_v1[] = {
 	{ "urn:schemas-upnp-org:device:InternetGatewayDevice", NULL, 1, -1 },

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* ---- connection ----------------------------------------------------------------- */
+/* ---- connection ------------------------------------------------------------ */
 
 const char *wan_ip_status(const struct igw_addr *addr)
 {
@@ -73,7 +73,7 @@ void wan_ip_get_address(struct soap_call *call)
 			igw_addr_format(&wan.addr, addr));
 }
 
-/* ---- reading arguments ----------------------------------------------------------- */
+/* ---- reading arguments ----------------------------------------------------- */
 
 /*
  * The three arguments that name a mapping. While one is `adding`, the wildcards that are
@@ -158,7 +158,7 @@ static bool read_add(struct soap_call *call, struct igw_map_add *add)
 	return true;
 }
 
-/* ---- mappings -------------------------------------------------------------------- */
+/* ---- mappings -------------------------------------------------------------- */
 
 void wan_ip_add(struct soap_call *call)
 {

@@ -53,7 +53,8 @@ bool igw_addr_equal(const struct igw_addr *a, const struct igw_addr *b);
  */
 int igw_addr_parse_v4(const char *text, struct igw_addr *ret);
 
-/* As above, or an IPv6 address as inet_pton() reads it; refuses ::ffff:a.b.c.d and zones. */
+/* As above, or an IPv6 address as inet_pton() reads it; refuses ::ffff:a.b.c.d and zones.
+ */
 int igw_addr_parse(const char *text, struct igw_addr *ret);
 
 /* Writes the address as canonical text into `buf` and returns it; "" for none. */

@@ -54,7 +54,7 @@ enum igw_reason {
 #define X(id, word, upnp, natpmp, pcp, sentence) id,
 	IGW_REASONS(X)
 #undef X
-	IGW_REASON_COUNT
+		IGW_REASON_COUNT
 };
 
 /* The word of a reason: lower case and dashes, stable across versions. Never NULL. */

@@ -12,7 +12,7 @@
 
 enum {
 	IGW_DESCRIPTION_MAX = 64, /* bytes of a mapping's description we keep */
-	IGW_QUOTE_MAX = 4,        /* bytes one input byte can need when quoted: \xNN */
+	IGW_QUOTE_MAX = 4,	  /* bytes one input byte can need when quoted: \xNN */
 };
 
 /*

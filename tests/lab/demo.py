@@ -42,7 +42,9 @@ class Screen:
 
     def command(self, host, *argv):
         """What is typed on a host."""
-        print(f"  {self.paint('dim', f'{host}#')} {' '.join(map(str, argv))}", flush=True)
+        lines = textwrap.wrap(" ".join(map(str, argv)), WIDTH - 12, break_long_words=False,
+                              break_on_hyphens=False)
+        print(f"  {self.paint('dim', f'{host}#')} " + " \\\n      ".join(lines), flush=True)
 
     def said(self, text):
         """What a program answered; text of programs, so nothing in it acts on the terminal."""
@@ -114,11 +116,10 @@ class Show:
                                     rf".*\b{external}\b.*\b{verdict['reason']}\b.*", since=mark)
         print("  the daemon's log")
         self.screen.said("\n".join(textwrap.wrap(line[0], WIDTH - 5, subsequent_indent="  ")))
-        self.screen.command("router", "igdward", "explain", "--client", LAN1, "--internal-client",
-                            client, "…", "--external-port", external, "--internal-port", internal)
-        self.screen.said(self.daemon.cli_text(
-            "explain", "--client", LAN1, "--protocol", "tcp", "--external-port", external,
-            "--internal-port", internal, "--internal-client", client, code=1))
+        words = ("explain", "--client", LAN1, "--protocol", "tcp", "--external-port", external,
+                 "--internal-port", internal, "--internal-client", client)
+        self.screen.command("router", "igdward", *words)
+        self.screen.said(self.daemon.cli_text(*words, code=1))
         reached = self.lab.wan1.tcp_reaches(WAN, external)
         self.screen.verdict(reached != "connected",
                             f"wan1 cannot connect to {WAN}:{external} ({reached})")
@@ -153,7 +154,7 @@ def main(argv):
         screen.title("Making a router, its LAN and an internet of network namespaces")
         with Lab() as lab:
             policy = installed_prefix() / "share/igdward/policy.json"
-            with Daemon(lab, policy=policy.read_text(encoding="utf-8")) as daemon:
+            with Daemon(lab, {"owner": "auto"}, policy.read_text(encoding="utf-8")) as daemon:
                 show = Show(lab, daemon, screen)
                 show.play()
                 if not argv:

@@ -10,9 +10,11 @@ import socket
 import subprocess
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
-from lab import LAN
+from igdward import SANITIZER, installed_prefix
+from lab import GUEST, LAN, LAN1
 from netns import DEADLINE_S
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -268,3 +270,62 @@ def _channel_at_3(theirs):
         os.set_inheritable(CHANNEL_FD, True)
 
     return place
+
+
+# -- a broker with which everything goes well --------------------------------------------------
+
+PORT = 5000
+PUBLIC = "11.22.33.44"  # miniupnpc takes only an address of the internet for a connection
+ENTRY = {"lease_s": 3412, "internal_client": LAN1, "external_port": 8080, "internal_port": 80,
+         "protocol": 6, "enabled": 1, "description": "<a>&\"'"}
+GUEST_LINK = {"interface": "br-guest", "addr": GUEST,
+              "uuid": "22345678-9abc-4def-8123-456789abcdef"}
+
+
+def wan(_=None, **changed):
+    """The broker's answer about the WAN link."""
+    return "IGW_WAN", {"addr": PUBLIC, "uptime_s": 77, "link_up": 1, "tx_bytes": 2**33 + 5,
+                       "rx_bytes": 6, "tx_packets": 7, "rx_packets": 8, **changed}
+
+
+def result(reason="IGW_OK"):
+    """An answer to add and delete."""
+    return lambda _: ("IGW_MAP_RESULT", {"reason": MSG.constants[reason]})
+
+
+def entry(reason="IGW_OK", **fields):
+    """An answer to get and index."""
+    return lambda _: ("IGW_MAP_ENTRY", {"reason": MSG.constants[reason], **fields})
+
+
+def usual():
+    """All answers."""
+    return {"IGW_WAN_GET": wan, "IGW_MAP_ADD": result(), "IGW_MAP_DELETE": result(),
+            "IGW_MAP_GET": entry(**ENTRY), "IGW_MAP_INDEX": entry(**ENTRY)}
+
+
+def spawn(lab):
+    """A worker that waits for what to serve."""
+    return Worker(lab.rtr, installed_prefix() / "libexec/igdward/igdward-upnp")
+
+
+def start(worker, **link):
+    """Has it serve; the port."""
+    worker.link(**link)
+    message = worker.receive()
+    assert message and message.name == "IGW_SERVING", worker.said()
+    worker.serve(**usual())
+    worker.send("IGW_CHANGED", addr=PUBLIC, mappings=7)
+    return message.http_port
+
+
+@contextmanager
+def serving(lab):
+    """A worker that serves br-lan, and still does when the tests are over."""
+    with spawn(lab) as worker:
+        assert start(worker) == PORT
+        yield worker
+        assert worker.process.poll() is None, worker.wait()
+        worker.process.terminate()
+        assert worker.wait() == 0
+        assert not SANITIZER.search(worker.stderr())

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from igdward import Daemon
-from lab import INTERNET, LAN, LAN1, WAN, WAN1
+from lab import GST, INTERNET, LAN, LAN1, WAN, WAN1
 from netns import eventually, kill
 
 FOREIGN = f"""
@@ -17,10 +17,13 @@ table inet foreign {{
   chain pre {{ type nat hook prerouting priority -150;
     tcp dport 47669 dnat ip to {LAN1}:445
     tcp dport 47680 dnat ip to {LAN1}:8080
+    tcp dport 47681 dnat ip to {INTERNET}:80
+    tcp dport 47682 dnat ip to {LAN}:80
   }}
 }}
 """
-ACCEPT_ALL = "ct status dnat accept"  # in place of the mark line: a firewall that trusts DNAT
+ATTACKS = [47669, 47681, 47682]  # EternalSilence, UPnProxy, the router's own page
+ACCEPT_ALL = "accept"  # in place of the mark line: a firewall that holds nothing back
 
 
 @pytest.fixture(scope="module", name="lab")
@@ -29,6 +32,7 @@ def fixture_lab(lab):
     for port in (445, 8080):
         lab.services.tcp(lab.lan1, port)
     lab.services.udp(lab.lan1, 137)
+    lab.services.tcp(lab.gst, 8080)
     lab.services.tcp(lab.rtr, 80)
     for port in (80, 445):
         lab.services.tcp(lab.wan1, port)
@@ -63,21 +67,35 @@ def by_hand(lab, daemon, external, address, port, protocol="tcp"):
 
 
 @contextmanager
-def foreign_dnat(lab):
-    """Another program's DNAT before ours, and a firewall that accepts whatever is DNATed."""
-    lab.rtr.nft(FOREIGN)
+def open_firewall(lab):
+    """The router's own firewall forwards everything: only the floor is left."""
     lab.firewall(mark_line=ACCEPT_ALL)
     try:
         yield
     finally:
-        lab.rtr.nft("delete table inet foreign")
         lab.firewall()
 
 
+@contextmanager
+def foreign_dnat(lab):
+    """Another program's DNAT before ours, and nothing but the floor to hold it."""
+    with open_firewall(lab):
+        lab.rtr.nft(FOREIGN)
+        try:
+            yield
+        finally:
+            lab.rtr.nft("delete table inet foreign")
+
+
+def attacks(lab):
+    """With foreign_dnat(): what each attack meets."""
+    return set(lab.wan1.tcp_probe([(WAN, port) for port in ATTACKS]).values())
+
+
 def assert_floor_holds(lab):
-    """With foreign_dnat(): SMB is dropped while the control passes."""
+    """With foreign_dnat(): the attacks are dropped while the control passes."""
     assert lab.wan1.fetch(WAN, 47680) == f"lan1:8080 serves {WAN1}\n"
-    assert lab.wan1.tcp_reaches(WAN, 47669) == "dropped"
+    assert attacks(lab) == {"dropped"}
 
 
 def test_element_by_hand_works_for_an_honest_port(lab, daemon):
@@ -89,12 +107,12 @@ def test_element_by_hand_works_for_an_honest_port(lab, daemon):
 
 @pytest.mark.parametrize("external, address, port, protocol", [
     (47669, LAN1, 445, "tcp"), (47670, INTERNET, 80, "tcp"), (47671, LAN, 80, "tcp"),
-    (47672, WAN, 80, "tcp"), (47673, LAN1, 137, "udp"),
+    (47672, WAN, 80, "tcp"), (47673, LAN1, 137, "udp"), (47674, GST, 8080, "tcp"),
 ])
 def test_element_by_hand_lets_no_attack_in(lab, daemon, external, address, port, protocol):
-    """Towards SMB, an internet host and the router's own page: dropped, though in our maps."""
+    """Towards SMB, an internet host, the router's page, the guest link: dropped by the floor."""
     arrived = lab.services.udp(lab.lan1, 137)
-    with by_hand(lab, daemon, external, address, port, protocol):
+    with open_firewall(lab), by_hand(lab, daemon, external, address, port, protocol):
         if protocol == "tcp":
             assert lab.wan1.tcp_reaches(WAN, external) == "dropped"
         else:
@@ -104,7 +122,8 @@ def test_element_by_hand_lets_no_attack_in(lab, daemon, external, address, port,
 
 def test_element_by_hand_lets_no_hairpin_to_smb(lab, daemon):
     """lan2 does not reach SMB of lan1 by way of the WAN address."""
-    with by_hand(lab, daemon, 47669, LAN1, 445), by_hand(lab, daemon, 47700, LAN1, 8080):
+    with open_firewall(lab), by_hand(lab, daemon, 47669, LAN1, 445), \
+            by_hand(lab, daemon, 47700, LAN1, 8080):
         assert lab.lan2.fetch(WAN, 47700).startswith("lan1:8080")
         assert lab.lan2.tcp_reaches(WAN, 47669) == "dropped"
 
@@ -151,7 +170,26 @@ def test_floor_outlives_the_daemon(lab, daemon):
         assert {"inet igdward", "inet igdward_floor"} <= lab.tables()
         daemon.teardown()
         assert not {"inet igdward", "inet igdward_floor"} & lab.tables()
-        assert lab.wan1.fetch(WAN, 47669).startswith("lan1:445")  # only the floor held it
+        assert attacks(lab) == {"connected"}  # only the floor held them
+
+
+def test_routed_smb_is_dropped(lab, daemon):
+    """Without any DNAT, a routed connection from the WAN to SMB of a LAN host is dropped."""
+    assert daemon.process
+    with open_firewall(lab):
+        assert lab.wan1.fetch(LAN1, 8080) == f"lan1:8080 serves {WAN1}\n"
+        assert lab.wan1.tcp_reaches(LAN1, 445) == "dropped"
+
+
+@pytest.mark.parametrize("port", [1900, 5000, 5351])
+def test_control_ports_are_closed_towards_the_wan(lab, daemon, port):
+    """Whatever program of the router listens there, the WAN host gets no answer."""
+    assert daemon.process
+    lab.services.tcp(lab.rtr, port, WAN)
+    lab.services.tcp(lab.rtr, 5352, WAN)
+    assert lab.wan1.tcp_reaches(WAN, 5352) == "connected"
+    assert lab.wan1.tcp_reaches(WAN, port) == "dropped"
+    assert lab.rtr.tcp_reaches(WAN, port) == "connected"
 
 
 def test_floor_counts_what_it_drops(lab, daemon):

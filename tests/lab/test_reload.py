@@ -153,7 +153,7 @@ def test_missing_policy_at_reload(lab, daemon, lan1):
     """A file that is gone is an error that names it; the old policy judges on."""
     assert lab and lan1.add(18080, 8080) == 0
     daemon.policy_path.unlink()
-    assert str(daemon.policy_path) in daemon.cli_text("reload", code=1)
+    assert str(daemon.policy_path) in daemon.cli_text("reload", code=6)
     assert lan1.add(18081, 8081) == 0
 
 

@@ -54,6 +54,10 @@ static const char *const harmless[] = {
 	"flush table inet igdward_floor; delete chain inet igdward_floor confined",
 	"flush table inet igdward_floor; delete set inet igdward_floor smb_slow6",
 	"flush table inet igdward_floor; delete counter inet igdward_floor proxy",
+	("add element inet igdward_floor smb { tcp . 4 }; "
+	 "delete element inet igdward_floor smb { tcp . 445 }"),
+	"flush set inet igdward lan; add element inet igdward wan4 { 1.2.3.4 }",
+	"flush table inet igdward; delete chain inet igdward postrouting",
 };
 
 static void test_repaired(void **state)
@@ -78,10 +82,15 @@ static const char *const harmful[] = {
 	"flush table inet igdward_floor; delete chain inet igdward_floor input; "
 	"add chain inet igdward_floor input { type filter hook input priority 5; }",
 	"flush table inet igdward_floor; delete set inet igdward_floor lan; "
-	"add set inet igdward_floor lan { type ipv4_addr; }",
+	"add set inet igdward_floor lan { type ipv4_addr; elements = { 1.2.3.4 }; }",
 	"flush table inet igdward_floor; delete chain inet igdward_floor confined; "
 	"add chain inet igdward_floor confined { type filter hook input priority 5; }",
 	"add table inet igdward_floor { flags dormant; }",
+	"add chain inet igdward_floor x { type filter hook input priority 5; policy drop; }",
+	"add set inet igdward_floor x { type ipv4_addr; }",
+	"add chain inet igdward x { type filter hook input priority 5; policy drop; }",
+	"flush table inet igdward; delete map inet igdward dnat4s; "
+	"add set inet igdward dnat4s { type ipv4_addr; }",
 	"delete table inet igdward_floor; add table inet igdward_floor",
 };
 
@@ -95,6 +104,9 @@ static void test_replaced(void **state)
 		leave_trace();
 		run("nft '%s'", harmful[i]);
 		install(*state);
+		/* Only the table that was spoilt is made anew. */
+		assert_int_equal(kept(), strstr(harmful[i], "igdward_floor") == NULL);
+		run("nft flush set inet igdward_floor smb_sources");
 		after = output_of(LAB_RULESET " | sort");
 		assert_string_equal(before, after);
 		free(after);
@@ -242,7 +254,7 @@ static void test_killed(void **state)
 static void test_contested(void **state)
 {
 	struct fw_mapping m = mapping(47669, "192.168.1.10", 8080);
-	const struct fw_links links = lab_links();
+	struct fw_links links = lab_links();
 	struct fw_counters counters;
 	struct fw *fw = *state, *second = NULL;
 	char *before, *after;
@@ -257,6 +269,9 @@ static void test_contested(void **state)
 		assert_int_equal(own(second, false), -EPERM);
 		assert_int_equal(map_set(second, &m), -EPERM);
 		assert_int_equal(map_del(second, &m), -EPERM);
+		links.http_ports[0] = 5000;
+		assert_int_equal(fw_set_links(second, &links), 0); /* as it is */
+		links.http_ports[0] = 5001;
 		assert_int_equal(fw_set_links(second, &links), -EPERM);
 		assert_int_equal(fw_remove_mappings(second), -EPERM);
 		assert_int_equal(fw_teardown(second), -EPERM);

@@ -61,6 +61,15 @@ static void test_floor(void **state)
 	expect_warnings(
 		RULES("{'name':'r','action':'deny','internal_ports':[135,'137-139',445,8080]}," DEFAULT_RULE),
 		"names ports that are refused before any rule", 1);
+	/* One reason for being idle is enough. */
+	expect_warnings(RULES(DEFAULT_RULE ",{'name':'d','action':'deny'},"
+					   "{'name':'r','action':'deny',"
+					   "'internal_ports':[445]}"),
+		"can never match", 1);
+	expect_warnings(RULES(DEFAULT_RULE ",{'name':'d','action':'deny'},"
+					   "{'name':'r','action':'deny',"
+					   "'external_ports':[445]}"),
+		"can never match", 1);
 	/* Control ports, also of an allow rule. */
 	expect_warnings(
 		RULES("{'name':'r','action':'allow','external_ports':[1900]}," DEFAULT_RULE),
@@ -259,6 +268,35 @@ static void test_many(void **state)
 	assert_string_equal(report.error.pointer, "/rules/1/action");
 }
 
+/* A huge file is read all the same, and in time: rules whose clients differ at the end.
+ */
+static void test_bounded(void **state)
+{
+	char *text = malloc(POLICY_TEXT_MAX);
+	struct policy_report report;
+	struct policy *policy = NULL;
+	int at;
+
+	(void)state;
+	assert_non_null(text);
+	at = sprintf(text, "{'version':1,'rules':[");
+	for (int i = 0; i < 250; i++) {
+		at += sprintf(text + at, "%s{'name':'r%d','action':'allow','clients':[",
+			i ? "," : "", i);
+		for (int j = 0; j < 255; j++)
+			at += sprintf(text + at, "'10.0.0.%d',", j);
+		at += sprintf(text + at, "'10.1.0.%d']}", i);
+	}
+	/* Found without a look at clients. */
+	sprintf(text + at,
+		",{'name':'d','action':'deny'},{'name':'x','action':'allow'}]}");
+	assert_int_equal(parse_quoted(text, &policy, &report), 0);
+	assert_int_equal(report.n_warnings, 1);
+	assert_string_equal(report.warnings[0].pointer, "/rules/251");
+	policy_free(policy);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +308,7 @@ int main(void)
 		cmocka_unit_test(test_shadow_time),
 		cmocka_unit_test(test_shadow_allow),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,13 @@ static const struct {
 	{ "{'version':1,\n'version':1}", 2, 9, "", "duplicate object key" },
 	{ "{'version':NaN}", 1, 14, "", "invalid token near 'NaN'" },
 	{ "\xef\xbb\xbf{}", 1, 1, "", "byte order mark" },
+	{ "\xef\xbb\xbf", 1, 1, "", "byte order mark" },
+	{ "[\xc3\xa9]", 1, 3, "", "invalid token near '?\?'" },
+	{ "]", 1, 1, "", "expected near ']'" },
+	{ "{'\\u0076ersion':1,'mode':false}", 1, 26, "/mode", "found false; must be" },
+	{ "{'version':1,'$schema':',\\'},{','mode':'x'}", 1, 40, "/mode",
+		"the string \"x\"" },
+	{ "{'version' : 1 , '$schema' : 'x' , 'mode' : 'y' }", 1, 45, "/mode", "\"y\"" },
 	{ "\xef\xbb", 1, 1, "", "unable to decode" },
 	{ "{'version':'\x01'}", 1, 12, "", "control character" },
 	{ "{'version':1,\n'rules':[[[[[[[[1]]]]]]]]}", 2, 16, "", "at most 8 levels" },
@@ -252,6 +259,19 @@ static void test_long_key(void **state)
 		"{'version':1,'rules':[{'name':'a','action':'deny','%s':1}]}", key);
 	assert_int_equal(parse_quoted(text, &policy, &report), -EINVAL);
 	assert_int_equal(report.error.column, 51);
+	assert_string_equal(report.error.pointer, "/rules/0");
+	/* "/rules/0" and 59 characters of two bytes each: 127, the most there is room
+	 * for. */
+	key[59] = '\0';
+	snprintf(text, sizeof(text),
+		"{'version':1,'rules':[{'name':'a','action':'deny','%s':1}]}", key);
+	assert_int_equal(parse_quoted(text, &policy, &report), -EINVAL);
+	assert_int_equal(strlen(report.error.pointer), POLICY_POINTER_MAX - 1);
+	key[59] = 'x';
+	key[60] = '\0';
+	snprintf(text, sizeof(text),
+		"{'version':1,'rules':[{'name':'a','action':'deny','%s':1}]}", key);
+	assert_int_equal(parse_quoted(text, &policy, &report), -EINVAL);
 	assert_string_equal(report.error.pointer, "/rules/0");
 }
 

@@ -62,58 +62,59 @@ static void test_number_range(void **state)
 	assert_int_equal(n, UINT32_MAX);
 }
 
+static const struct {
+	const char *text, *clean;
+} cleaned[] = {
+	{ "", "" },
+	{ "Skype UDP 3074", "Skype UDP 3074" },
+	{ "Stra\xc3\x9f"
+	  "e \xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x8e\xae",
+		"Stra\xc3\x9f"
+		"e \xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x8e\xae" },
+	{ "a\nb", "a" },
+	{ "\r\nfake log line", "" },
+	{ "a\tb", "a" },
+	{ "x\x1b[2J", "x" },
+	{ "x\x7fy", "x" },
+	{ "x\xc2\x85y", "x" },			/* C1 next line */
+	{ "x\xc2\xa0y", "x\xc2\xa0y" },		/* just behind C1 */
+	{ "x\xc2\xady", "x" },			/* soft hyphen */
+	{ "x\xe2\x80\xaey", "x" },		/* override */
+	{ "x\xe2\x80\x8by", "x" },		/* zero width space */
+	{ "x\xe2\x80\xa8y", "x" },		/* line separator */
+	{ "x\xe2\x81\xa6y", "x" },		/* isolate */
+	{ "x\xef\xbb\xbfy", "x" },		/* byte order mark */
+	{ "x\xef\xbf\xbfy", "x" },		/* U+FFFF */
+	{ "x\xf0\x9f\xbf\xbey", "x" },		/* U+1FFFE */
+	{ "x\xf3\xa0\x81\x81y", "x" },		/* tag */
+	{ "x\xef\xbf\xbdy", "x\xef\xbf\xbdy" }, /* U+FFFD */
+	{ "x\xc0\xafy", "x" },			/* overlong, 2 */
+	{ "x\xc1\xbfy", "x" },
+	{ "x\xe0\x9f\xbfy", "x" },     /* overlong, 3 */
+	{ "x\xf0\x8f\xbf\xbfy", "x" }, /* overlong, 4 */
+	{ "x\xed\xa0\x80y", "x" },     /* surrogate */
+	{ "x\xed\xbf\xbfy", "x" },
+	{ "x\xee\x80\x80y", "x\xee\x80\x80y" }, /* just behind them */
+	{ "x\xf4\x90\x80\x80y", "x" },		/* above U+10FFFF */
+	{ "x\xf4\x8f\xbf\xbdy", "x\xf4\x8f\xbf\xbdy" },
+	{ "x\xf5\x80\x80\x80y", "x" },
+	{ "x\x80y", "x" }, /* stray continuation */
+	{ "x\xc3", "x" },  /* cut off by the end */
+	{ "x\xe6\x97", "x" },
+	{ "x\xf0\x9f\x8e", "x" },
+	{ "x\xc3(", "x" },
+	{ "x\xff", "x" },
+};
+
 static void test_clean(void **state)
 {
-	static const struct {
-		const char *text, *clean;
-	} cases[] = {
-		{ "", "" },
-		{ "Skype UDP 3074", "Skype UDP 3074" },
-		{ "Stra\xc3\x9f"
-		  "e \xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x8e\xae",
-			"Stra\xc3\x9f"
-			"e \xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x8e\xae" },
-		{ "a\nb", "a" },
-		{ "\r\nfake log line", "" },
-		{ "a\tb", "a" },
-		{ "x\x1b[2J", "x" },
-		{ "x\x7fy", "x" },
-		{ "x\xc2\x85y", "x" },			/* C1 next line */
-		{ "x\xc2\xa0y", "x\xc2\xa0y" },		/* just behind C1 */
-		{ "x\xc2\xady", "x" },			/* soft hyphen */
-		{ "x\xe2\x80\xaey", "x" },		/* override */
-		{ "x\xe2\x80\x8by", "x" },		/* zero width space */
-		{ "x\xe2\x80\xa8y", "x" },		/* line separator */
-		{ "x\xe2\x81\xa6y", "x" },		/* isolate */
-		{ "x\xef\xbb\xbfy", "x" },		/* byte order mark */
-		{ "x\xef\xbf\xbfy", "x" },		/* U+FFFF */
-		{ "x\xf0\x9f\xbf\xbey", "x" },		/* U+1FFFE */
-		{ "x\xf3\xa0\x81\x81y", "x" },		/* tag */
-		{ "x\xef\xbf\xbdy", "x\xef\xbf\xbdy" }, /* U+FFFD */
-		{ "x\xc0\xafy", "x" },			/* overlong, 2 */
-		{ "x\xc1\xbfy", "x" },
-		{ "x\xe0\x9f\xbfy", "x" },     /* overlong, 3 */
-		{ "x\xf0\x8f\xbf\xbfy", "x" }, /* overlong, 4 */
-		{ "x\xed\xa0\x80y", "x" },     /* surrogate */
-		{ "x\xed\xbf\xbfy", "x" },
-		{ "x\xee\x80\x80y", "x\xee\x80\x80y" }, /* just behind them */
-		{ "x\xf4\x90\x80\x80y", "x" },		/* above U+10FFFF */
-		{ "x\xf4\x8f\xbf\xbdy", "x\xf4\x8f\xbf\xbdy" },
-		{ "x\xf5\x80\x80\x80y", "x" },
-		{ "x\x80y", "x" }, /* stray continuation */
-		{ "x\xc3", "x" },  /* cut off by the end */
-		{ "x\xe6\x97", "x" },
-		{ "x\xf0\x9f\x8e", "x" },
-		{ "x\xc3(", "x" },
-		{ "x\xff", "x" },
-	};
 	char buf[IGW_DESCRIPTION_MAX + 1];
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
+	for (size_t i = 0; i < COUNT(cleaned); i++) {
 		memset(buf, 'z', sizeof(buf));
-		igw_text_clean(buf, sizeof(buf), cases[i].text);
-		assert_string_equal(buf, cases[i].clean);
+		igw_text_clean(buf, sizeof(buf), cleaned[i].text);
+		assert_string_equal(buf, cleaned[i].clean);
 		for (size_t at = strlen(buf); at < sizeof(buf); at++)
 			assert_int_equal(buf[at], 0);
 	}

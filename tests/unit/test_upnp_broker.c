@@ -124,8 +124,7 @@ static void test_any_order(void **state)
 	fixture_close(&f);
 }
 
-/* More askers than places: the surplus one fails at once, and a place becomes free again.
- */
+/* More askers than places: the surplus one fails at once; places become free again. */
 static void test_too_many(void **state)
 {
 	struct asker askers[BROKER_CALLS_MAX], late;
@@ -164,8 +163,7 @@ static void test_silence_and_late(void **state)
 	receive(f.theirs, IGW_UPNP, &first);
 	assert_int_equal(asker_join(&asker), -ETIMEDOUT);
 	assert_int_equal(asker.entry.lease_s, 0);
-	/* The late answer finds nobody, also not the next asker, who has another number.
-	 */
+	/* The late answer finds nobody, nor the next asker, who has another number. */
 	f.broker.deadline_ms = LONG_MS;
 	asker_start(&next, &f, 2);
 	receive(f.theirs, IGW_UPNP, &second);

@@ -291,6 +291,12 @@ static void test_report_rate(void **state)
 	assert_int_equal(bucket.lost, 2);
 	assert_true(report_take(&bucket, now_ms + 1000 / REPORT_PER_S));
 	assert_false(report_take(&bucket, now_ms + 1000 / REPORT_PER_S));
+	assert_int_equal(report_lost(&bucket, now_ms), 3);
+	assert_int_equal(report_lost(&bucket, now_ms + REPORT_LOST_MS - 1), 0);
+	bucket.lost = 0;
+	assert_int_equal(report_lost(&bucket, now_ms + REPORT_LOST_MS), 0);
+	bucket.lost = 1;
+	assert_int_equal(report_lost(&bucket, now_ms + REPORT_LOST_MS), 1);
 	/* A pause of any length gives one burst and no more. */
 	now_ms += INT64_C(1000) * 3600 * 24 * 365;
 	for (int i = 0; i < REPORT_BURST; i++)

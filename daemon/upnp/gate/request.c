@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* ---- the body -------------------------------------------------------------------- */
+/* ---- the body -------------------------------------------------------------- */
 
 enum tag {
 	TAG_NONE,
@@ -112,8 +112,7 @@ bool request_body_is_plain(const char *body, size_t size)
 	return !scan.text && scan.last == TAG_CLOSE;
 }
 
-/* ---- what was received --------------------------------------------------------------
- */
+/* ---- what was received ----------------------------------------------------- */
 
 /* The library receives and answers a request in one thread, and has one request for each
  * connection. */

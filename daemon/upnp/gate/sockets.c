@@ -99,7 +99,7 @@ static int bind_device(int fd, const char *interface)
 									       : 0;
 }
 
-/* ---- searches ---------------------------------------------------------------------- */
+/* ---- searches -------------------------------------------------------------- */
 
 unsigned short sockets_search_filter(
 	const struct igw_prefix *lan, struct sock_filter ret[SOCKETS_FILTER_MAX])
@@ -168,8 +168,7 @@ int sockets_guard_search(const struct igw_link *link, const struct igw_prefix *l
 	return for_each(is_search, guard_search, &guard);
 }
 
-/* ---- listeners, stop socket ----------------------------------------------------------
- */
+/* ---- listeners, stop socket ------------------------------------------------ */
 
 static bool is_listener(const struct found *found)
 {

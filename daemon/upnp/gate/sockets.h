@@ -6,9 +6,9 @@
  * LAN, not to sources off the link; and only searches of a sound form, from the LAN, reach
  * the library at all. Its loopback socket takes no orders from other local users.
  *
- * The library's sockets are found by looking at all descriptors of the process. Order:
- * UpnpInit2, sockets_guard_search, registration (which fetches the description through
- * `lo`), sockets_guard_listeners, [wake-ups by the stop socket], sockets_seal_stop.
+ * The library's sockets are found by looking at all descriptors of the process, after
+ * UpnpInit2. What wakes the library by its stop socket must come before
+ * sockets_seal_stop.
  */
 #ifndef IGDWARD_UPNP_GATE_SOCKETS_H
 #define IGDWARD_UPNP_GATE_SOCKETS_H
