@@ -9,13 +9,13 @@
 #include "ctl.h"
 
 /*
- * Connects, asks and takes the answer (see ctl_ask()). Returns CLI_OK with *ret filled
- * when the broker did what it was asked to; any other code after printing why not.
+ * Connects, asks and takes the answer (see ctl_ask()). Returns IGW_EXIT_OK with *ret
+ * filled when the broker did what it was asked to; any other code after printing why not.
  */
-enum cli_exit ask_broker(struct cli *cli, uint32_t id, const void *payload,
+enum igw_exit ask_broker(struct cli *cli, uint32_t id, const void *payload,
 	ctl_take_fn take, void *arg, struct igw_ctl_done *ret);
 
-/* Prints that the broker broke the protocol. Returns CLI_FAILED. */
-enum cli_exit ask_nonsense(struct cli *cli);
+/* Prints that the broker broke the protocol. Returns IGW_EXIT_FAILED. */
+enum igw_exit ask_nonsense(struct cli *cli);
 
 #endif

@@ -117,25 +117,25 @@ static const char *verb_meant(const char *const *words, size_t n_words)
 	return nearest_word(text, names, N_VERBS);
 }
 
-enum cli_exit cli_verb_unknown(struct cli *cli, const char *const *words, size_t n_words)
+enum igw_exit cli_verb_unknown(struct cli *cli, const char *const *words, size_t n_words)
 {
 	const char *meant = words[0][0] ? verb_meant(words, n_words) : NULL;
 
 	if (meant)
-		return out_error(cli, CLI_USAGE, "no such verb: %s; did you mean '%s'?",
-			words[0], meant);
+		return out_error(cli, IGW_EXIT_USAGE,
+			"no such verb: %s; did you mean '%s'?", words[0], meant);
 	return out_error(
-		cli, CLI_USAGE, "no such verb: %s; see 'igdward help'", words[0]);
+		cli, IGW_EXIT_USAGE, "no such verb: %s; see 'igdward help'", words[0]);
 }
 
-static enum cli_exit usage_error(
+static enum igw_exit usage_error(
 	struct cli *cli, const struct cli_verb *verb, const char *why)
 {
-	out_error(cli, CLI_USAGE, "%s", why);
+	out_error(cli, IGW_EXIT_USAGE, "%s", why);
 	if (!cli->json)
 		fprintf(cli->err, "usage: igdward %s%s%s\n", verb->name,
 			verb->usage[0] ? " " : "", verb->usage);
-	return CLI_USAGE;
+	return IGW_EXIT_USAGE;
 }
 
 /* The words behind a verb's name become args' words. */
@@ -145,7 +145,7 @@ static void words_drop(struct args *args, size_t n)
 	memmove(args->words, args->words + n, args->n_words * sizeof(args->words[0]));
 }
 
-static enum cli_exit run_verb(
+static enum igw_exit run_verb(
 	struct cli *cli, const struct cli_verb *verb, struct args *args)
 {
 	if (args_check(args, verb->options | GLOBAL, verb->needed) < 0)
@@ -167,7 +167,7 @@ static bool json_is_wanted(int argc, char **argv)
 	return false;
 }
 
-static enum cli_exit run_args(struct cli *cli, struct args *args)
+static enum igw_exit run_args(struct cli *cli, struct args *args)
 {
 	const struct cli_verb *verb;
 	size_t n;
@@ -177,7 +177,8 @@ static enum cli_exit run_args(struct cli *cli, struct args *args)
 	if (args->n_words == 0) {
 		if (args->values[ARGS_HELP])
 			return verb_help(cli, args);
-		return out_error(cli, CLI_USAGE, "a verb is missing; see 'igdward help'");
+		return out_error(
+			cli, IGW_EXIT_USAGE, "a verb is missing; see 'igdward help'");
 	}
 	verb = cli_verb_find(args->words, args->n_words, &n);
 	if (!verb)
@@ -188,19 +189,19 @@ static enum cli_exit run_args(struct cli *cli, struct args *args)
 	return run_verb(cli, verb, args);
 }
 
-enum cli_exit cli_run(struct cli *cli, int argc, char **argv)
+enum igw_exit cli_run(struct cli *cli, int argc, char **argv)
 {
 	struct args args;
-	enum cli_exit code;
+	enum igw_exit code;
 
 	cli->json = json_is_wanted(argc, argv);
 	if (args_parse(&args, argc, argv) < 0)
-		code = out_error(cli, CLI_USAGE, "%s; see 'igdward help'", args.why);
+		code = out_error(cli, IGW_EXIT_USAGE, "%s; see 'igdward help'", args.why);
 	else
 		code = run_args(cli, &args);
 	if (fflush(cli->out) != 0 || ferror(cli->out)) {
 		fputs("igdward: cannot write the output\n", cli->err);
-		return CLI_FAILED;
+		return IGW_EXIT_FAILED;
 	}
 	return code;
 }

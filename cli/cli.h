@@ -10,22 +10,11 @@
 #define IGDWARD_CLI_H
 
 #include "args.h"
+#include "igdward/exit.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
-
-/* Exit codes: promised to scripts, their meaning never changes. */
-enum cli_exit {
-	CLI_OK,
-	CLI_FAILED, /* or, for explain: refused */
-	CLI_USAGE,
-	CLI_NOT_RUNNING,
-	CLI_NO_PERMISSION,
-	CLI_NOT_FOUND,
-	CLI_INVALID,  /* configuration or policy */
-	CLI_DEGRADED, /* status only: running, but not as it should */
-};
 
 enum {
 	CLI_TIMEOUT_MS = 10000, /* a broker that is well answers within milliseconds */
@@ -50,7 +39,7 @@ struct cli_verb {
 	const char *name;  /* one word or two */
 	const char *usage; /* what stands behind the name, "" = nothing */
 	const char *help;  /* one line */
-	enum cli_exit (*run)(struct cli *cli, struct args *args);
+	enum igw_exit (*run)(struct cli *cli, struct args *args);
 	size_t min_words, max_words; /* behind the name */
 	unsigned options; /* ARGS_BIT of each that it takes besides the global ones */
 	unsigned needed;  /* and of each that must be there */
@@ -64,23 +53,24 @@ size_t cli_verbs(const struct cli_verb **ret);
 const struct cli_verb *cli_verb_find(
 	const char *const *words, size_t n_words, size_t *ret_words);
 
-/* "igdward: no such verb: …", with the one that was probably meant. Returns CLI_USAGE. */
-enum cli_exit cli_verb_unknown(struct cli *cli, const char *const *words, size_t n_words);
+/* "igdward: no such verb: …", with the one that was probably meant. Returns
+ * IGW_EXIT_USAGE. */
+enum igw_exit cli_verb_unknown(struct cli *cli, const char *const *words, size_t n_words);
 
 /* Runs a command line as main() was given it and returns the exit code. Sets cli->json
  * and cli->socket where the command line names them. */
-enum cli_exit cli_run(struct cli *cli, int argc, char **argv);
+enum igw_exit cli_run(struct cli *cli, int argc, char **argv);
 
 /* The verbs. `args` is checked against the verb's line in the table, the words are only
  * those behind its name. */
-enum cli_exit verb_status(struct cli *cli, struct args *args);
-enum cli_exit verb_list(struct cli *cli, struct args *args);
-enum cli_exit verb_show(struct cli *cli, struct args *args);
-enum cli_exit verb_delete(struct cli *cli, struct args *args);
-enum cli_exit verb_explain(struct cli *cli, struct args *args);
-enum cli_exit verb_reload(struct cli *cli, struct args *args);
-enum cli_exit verb_policy_check(struct cli *cli, struct args *args);
-enum cli_exit verb_version(struct cli *cli, struct args *args);
-enum cli_exit verb_help(struct cli *cli, struct args *args);
+enum igw_exit verb_status(struct cli *cli, struct args *args);
+enum igw_exit verb_list(struct cli *cli, struct args *args);
+enum igw_exit verb_show(struct cli *cli, struct args *args);
+enum igw_exit verb_delete(struct cli *cli, struct args *args);
+enum igw_exit verb_explain(struct cli *cli, struct args *args);
+enum igw_exit verb_reload(struct cli *cli, struct args *args);
+enum igw_exit verb_policy_check(struct cli *cli, struct args *args);
+enum igw_exit verb_version(struct cli *cli, struct args *args);
+enum igw_exit verb_help(struct cli *cli, struct args *args);
 
 #endif

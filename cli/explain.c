@@ -90,18 +90,18 @@ static void print_verdict(struct cli *cli, const struct igw_ctl_explain *request
 						 : igw_mac_format(&v->mac, mac));
 }
 
-enum cli_exit verb_explain(struct cli *cli, struct args *args)
+enum igw_exit verb_explain(struct cli *cli, struct args *args)
 {
 	struct igw_ctl_explain request = { .via = IGW_VIA_UPNP };
 	struct verdict verdict = { 0 };
 	struct igw_ctl_done done;
-	enum cli_exit code;
+	enum igw_exit code;
 	bool by_rule;
 
 	if (request_read(args, &request) < 0)
-		return out_error(cli, CLI_USAGE, "%s", args->why);
+		return out_error(cli, IGW_EXIT_USAGE, "%s", args->why);
 	code = ask_broker(cli, IGW_CTL_EXPLAIN, &request, verdict_take, &verdict, &done);
-	if (code != CLI_OK)
+	if (code != IGW_EXIT_OK)
 		return code;
 	if (!verdict.have || verdict.v.reason >= IGW_REASON_COUNT)
 		return ask_nonsense(cli);
@@ -109,7 +109,7 @@ enum cli_exit verb_explain(struct cli *cli, struct args *args)
 	snprintf(verdict.word, sizeof(verdict.word), "%s%s%s",
 		igw_reason_word((enum igw_reason)verdict.v.reason), by_rule ? ":" : "",
 		by_rule ? verdict.v.rule : "");
-	code = verdict.v.reason == IGW_OK ? CLI_OK : CLI_FAILED;
+	code = verdict.v.reason == IGW_OK ? IGW_EXIT_OK : IGW_EXIT_FAILED;
 	if (cli->json)
 		return out_data(cli, verdict_json(&request, &verdict), code);
 	print_verdict(cli, &request, &verdict);

@@ -1,17 +1,17 @@
 #include "cli.h"
 #include "out.h"
 
-enum cli_exit verb_version(struct cli *cli, struct args *args)
+enum igw_exit verb_version(struct cli *cli, struct args *args)
 {
 	(void)args;
 	if (cli->json)
 		return out_data(
-			cli, json_pack("{s:s}", "version", IGDWARD_VERSION), CLI_OK);
+			cli, json_pack("{s:s}", "version", IGDWARD_VERSION), IGW_EXIT_OK);
 	fprintf(cli->out, "igdward %s\n", IGDWARD_VERSION);
-	return CLI_OK;
+	return IGW_EXIT_OK;
 }
 
-static enum cli_exit help_all(struct cli *cli)
+static enum igw_exit help_all(struct cli *cli)
 {
 	const struct cli_verb *verbs;
 	size_t n = cli_verbs(&verbs);
@@ -29,14 +29,14 @@ static enum cli_exit help_all(struct cli *cli)
 		"Exit codes: 0 ok, 1 failed or refused, 2 usage, 3 daemon not running,\n"
 		"4 no permission, 5 not found, 6 policy invalid, 7 degraded (status).\n",
 		CLI_SOCKET_PATH);
-	return CLI_OK;
+	return IGW_EXIT_OK;
 }
 
-static enum cli_exit help_verb(struct cli *cli, const struct cli_verb *verb)
+static enum igw_exit help_verb(struct cli *cli, const struct cli_verb *verb)
 {
 	fprintf(cli->out, "usage: igdward %s%s%s\n\n%s\n", verb->name,
 		verb->usage[0] ? " " : "", verb->usage, verb->help);
-	return CLI_OK;
+	return IGW_EXIT_OK;
 }
 
 static json_t *verb_json(const struct cli_verb *verb)
@@ -56,15 +56,17 @@ static json_t *verbs_json(void)
 	return list;
 }
 
-enum cli_exit verb_help(struct cli *cli, struct args *args)
+enum igw_exit verb_help(struct cli *cli, struct args *args)
 {
 	const struct cli_verb *verb;
 	size_t n;
 
 	if (args->n_words == 0)
-		return cli->json ? out_data(cli, verbs_json(), CLI_OK) : help_all(cli);
+		return cli->json ? out_data(cli, verbs_json(), IGW_EXIT_OK)
+				 : help_all(cli);
 	verb = cli_verb_find(args->words, args->n_words, &n);
 	if (!verb)
 		return cli_verb_unknown(cli, args->words, args->n_words);
-	return cli->json ? out_data(cli, verb_json(verb), CLI_OK) : help_verb(cli, verb);
+	return cli->json ? out_data(cli, verb_json(verb), IGW_EXIT_OK)
+			 : help_verb(cli, verb);
 }

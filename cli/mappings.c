@@ -235,22 +235,22 @@ static void print_mapping(struct cli *cli, const struct igw_ctl_mapping *m)
 
 /* ---- verbs ----------------------------------------------------------------------- */
 
-enum cli_exit verb_list(struct cli *cli, struct args *args)
+enum igw_exit verb_list(struct cli *cli, struct args *args)
 {
 	struct mappings m = { 0 };
 	struct igw_ctl_done done;
-	enum cli_exit code;
+	enum igw_exit code;
 
 	if (args_addr(args, ARGS_CLIENT, &m.client) < 0 ||
 		args_protocol(args, ARGS_PROTOCOL, &m.protocol) < 0)
-		return out_error(cli, CLI_USAGE, "%s", args->why);
+		return out_error(cli, IGW_EXIT_USAGE, "%s", args->why);
 	code = ask_broker(
 		cli, IGW_CTL_LIST, &(struct igw_empty){ 0 }, mappings_take, &m, &done);
-	if (code == CLI_OK) {
+	if (code == IGW_EXIT_OK) {
 		if (m.n > 1)
 			qsort(m.list, m.n, sizeof(*m.list), mapping_compare);
 		if (cli->json)
-			code = out_data(cli, mappings_json(&m), CLI_OK);
+			code = out_data(cli, mappings_json(&m), IGW_EXIT_OK);
 		else
 			print_mappings(cli, &m);
 	}
@@ -274,42 +274,42 @@ static int one_take(uint32_t id, const union ctl_data *data, void *arg)
 	return 0;
 }
 
-enum cli_exit verb_show(struct cli *cli, struct args *args)
+enum igw_exit verb_show(struct cli *cli, struct args *args)
 {
 	struct one_mapping one = { 0 };
 	struct igw_ctl_done done;
 	struct igw_ctl_id id;
-	enum cli_exit code;
+	enum igw_exit code;
 
 	if (args_mapping(args, &id.mapping) < 0)
-		return out_error(cli, CLI_USAGE, "%s", args->why);
+		return out_error(cli, IGW_EXIT_USAGE, "%s", args->why);
 	code = ask_broker(cli, IGW_CTL_SHOW, &id, one_take, &one, &done);
-	if (code != CLI_OK)
+	if (code != IGW_EXIT_OK)
 		return code;
 	if (!one.have || one.mapping.mapping != id.mapping)
 		return ask_nonsense(cli);
 	if (cli->json)
-		return out_data(cli, mapping_json(&one.mapping), CLI_OK);
+		return out_data(cli, mapping_json(&one.mapping), IGW_EXIT_OK);
 	print_mapping(cli, &one.mapping);
-	return CLI_OK;
+	return IGW_EXIT_OK;
 }
 
-enum cli_exit verb_delete(struct cli *cli, struct args *args)
+enum igw_exit verb_delete(struct cli *cli, struct args *args)
 {
 	struct igw_ctl_done done;
 	struct igw_ctl_id id;
-	enum cli_exit code;
+	enum igw_exit code;
 	char text[9];
 
 	if (args_mapping(args, &id.mapping) < 0)
-		return out_error(cli, CLI_USAGE, "%s", args->why);
+		return out_error(cli, IGW_EXIT_USAGE, "%s", args->why);
 	code = ask_broker(cli, IGW_CTL_DELETE, &id, NULL, NULL, &done);
-	if (code != CLI_OK)
+	if (code != IGW_EXIT_OK)
 		return code;
 	snprintf(text, sizeof(text), "%08x", id.mapping);
 	if (cli->json)
-		return out_data(
-			cli, json_pack("{s:s,s:b}", "id", text, "deleted", 1), CLI_OK);
+		return out_data(cli, json_pack("{s:s,s:b}", "id", text, "deleted", 1),
+			IGW_EXIT_OK);
 	fprintf(cli->out, "deleted %s\n", text);
-	return CLI_OK;
+	return IGW_EXIT_OK;
 }

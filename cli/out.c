@@ -162,47 +162,47 @@ json_t *out_json_time(int64_t wall_s)
 
 /* Prints the document and frees it. ASCII only: no terminal, whatever its character set,
  * finds a control sequence in it. */
-static enum cli_exit print_json(struct cli *cli, json_t *document, enum cli_exit code)
+static enum igw_exit print_json(struct cli *cli, json_t *document, enum igw_exit code)
 {
 	if (!document ||
 		json_dumpf(document, cli->out, JSON_COMPACT | JSON_ENSURE_ASCII) < 0) {
 		fputs("igdward: out of memory\n", cli->err);
-		code = CLI_FAILED;
+		code = IGW_EXIT_FAILED;
 	}
 	json_decref(document);
 	fputc('\n', cli->out);
 	return code;
 }
 
-enum cli_exit out_data(struct cli *cli, json_t *data, enum cli_exit code)
+enum igw_exit out_data(struct cli *cli, json_t *data, enum igw_exit code)
 {
 	return print_json(cli, json_pack("{s:i,s:o}", "schema", 1, "data", data), code);
 }
 
-static const char *exit_word(enum cli_exit code)
+static const char *exit_word(enum igw_exit code)
 {
 	switch (code) {
-	case CLI_OK:
+	case IGW_EXIT_OK:
 		return "ok";
-	case CLI_FAILED:
+	case IGW_EXIT_FAILED:
 		return "failed";
-	case CLI_USAGE:
+	case IGW_EXIT_USAGE:
 		return "usage";
-	case CLI_NOT_RUNNING:
+	case IGW_EXIT_NOT_RUNNING:
 		return "not-running";
-	case CLI_NO_PERMISSION:
+	case IGW_EXIT_PERMISSION:
 		return "no-permission";
-	case CLI_NOT_FOUND:
+	case IGW_EXIT_NOT_FOUND:
 		return "not-found";
-	case CLI_INVALID:
+	case IGW_EXIT_INVALID:
 		return "invalid";
-	case CLI_DEGRADED:
+	case IGW_EXIT_DEGRADED:
 		return "degraded";
 	}
 	return "?";
 }
 
-enum cli_exit out_json_error(struct cli *cli, enum cli_exit code, const char *message,
+enum igw_exit out_json_error(struct cli *cli, enum igw_exit code, const char *message,
 	const char *path, json_t *more)
 {
 	json_t *error = json_pack("{s:s,s:o,s:o}", "code", exit_word(code), "message",
@@ -214,7 +214,7 @@ enum cli_exit out_json_error(struct cli *cli, enum cli_exit code, const char *me
 	return print_json(cli, json_pack("{s:o}", "error", error), code);
 }
 
-enum cli_exit out_error(struct cli *cli, enum cli_exit code, const char *format, ...)
+enum igw_exit out_error(struct cli *cli, enum igw_exit code, const char *format, ...)
 {
 	char raw[OUT_LINE_MAX], safe[OUT_LINE_MAX];
 	va_list args;

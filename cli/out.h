@@ -52,15 +52,15 @@ json_t *out_json_time(int64_t wall_s);
 
 /* Prints {"schema":1,"data":…} and returns `code`. Takes over `data`; NULL, which jansson
  * returns when memory ends, is an error. */
-enum cli_exit out_data(struct cli *cli, json_t *data, enum cli_exit code);
+enum igw_exit out_data(struct cli *cli, json_t *data, enum igw_exit code);
 
 /* Prints an error and returns `code`. The message may hold text of others. */
-enum cli_exit out_error(struct cli *cli, enum cli_exit code, const char *format, ...)
+enum igw_exit out_error(struct cli *cli, enum igw_exit code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* Prints {"error":{code, message, path}} and returns `code`. `path` is a JSON pointer, ""
  * where no place in a file is at fault; `more` has further members and is taken over. */
-enum cli_exit out_json_error(struct cli *cli, enum cli_exit code, const char *message,
+enum igw_exit out_json_error(struct cli *cli, enum igw_exit code, const char *message,
 	const char *path, json_t *more);
 
 #endif

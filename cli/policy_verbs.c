@@ -75,14 +75,14 @@ static ssize_t file_read(const char *path, char **ret)
 	return (ssize_t)len;
 }
 
-static enum cli_exit file_error(struct cli *cli, const char *path, int error)
+static enum igw_exit file_error(struct cli *cli, const char *path, int error)
 {
-	enum cli_exit code = CLI_FAILED;
+	enum igw_exit code = IGW_EXIT_FAILED;
 
 	if (error == ENOENT)
-		code = CLI_NOT_FOUND;
+		code = IGW_EXIT_NOT_FOUND;
 	else if (error == EACCES)
-		code = CLI_NO_PERMISSION;
+		code = IGW_EXIT_PERMISSION;
 	return out_error(cli, code, "cannot read %s: %s", path, strerror(error));
 }
 
@@ -135,7 +135,7 @@ static json_t *warnings_json(const struct policy_report *report)
 	return list;
 }
 
-static enum cli_exit invalid(
+static enum igw_exit invalid(
 	struct cli *cli, const char *path, const struct policy_report *report)
 {
 	const struct policy_note *error = &report->error;
@@ -143,16 +143,16 @@ static enum cli_exit invalid(
 	if (!cli->json) {
 		print_note(cli, error, path);
 		print_warnings(cli, report, path);
-		return CLI_INVALID;
+		return IGW_EXIT_INVALID;
 	}
-	return out_json_error(cli, CLI_INVALID, error->message, error->pointer,
+	return out_json_error(cli, IGW_EXIT_INVALID, error->message, error->pointer,
 		json_pack("{s:o,s:I,s:I,s:o,s:I}", "file", out_json_text(path), "line",
 			(json_int_t)error->line, "column", (json_int_t)error->column,
 			"warnings", warnings_json(report), "warnings_total",
 			(json_int_t)report->n_warnings));
 }
 
-static enum cli_exit valid(struct cli *cli, const char *path, size_t rules,
+static enum igw_exit valid(struct cli *cli, const char *path, size_t rules,
 	const struct policy_report *report)
 {
 	if (!cli->json) {
@@ -162,24 +162,24 @@ static enum cli_exit valid(struct cli *cli, const char *path, size_t rules,
 		fprintf(cli->out, "%s: valid, %zu rule%s\n",
 			out_text(safe, sizeof(safe), path, SIZE_MAX, cli->utf8), rules,
 			rules == 1 ? "" : "s");
-		return CLI_OK;
+		return IGW_EXIT_OK;
 	}
 	return out_data(cli,
 		json_pack("{s:o,s:b,s:I,s:o,s:I}", "file", out_json_text(path), "valid",
 			1, "rules", (json_int_t)rules, "warnings", warnings_json(report),
 			"warnings_total", (json_int_t)report->n_warnings),
-		CLI_OK);
+		IGW_EXIT_OK);
 }
 
 /* ---- verbs ------------------------------------------------------------------------ */
 
-enum cli_exit verb_policy_check(struct cli *cli, struct args *args)
+enum igw_exit verb_policy_check(struct cli *cli, struct args *args)
 {
 	struct policy_report report = { 0 };
 	struct policy *policy = NULL;
 	char installed[PATH_TEXT], *text = NULL;
 	const char *path = args->words[0];
-	enum cli_exit code;
+	enum igw_exit code;
 	ssize_t len;
 	int r;
 
@@ -193,7 +193,7 @@ enum cli_exit verb_policy_check(struct cli *cli, struct args *args)
 	r = policy_parse(text, (size_t)len, &policy, &report);
 	free(text);
 	if (r == -ENOMEM)
-		return out_error(cli, CLI_FAILED, "out of memory");
+		return out_error(cli, IGW_EXIT_FAILED, "out of memory");
 	if (r < 0)
 		return invalid(cli, path, &report);
 	code = valid(cli, path, policy_rule_count(policy), &report);
@@ -201,23 +201,23 @@ enum cli_exit verb_policy_check(struct cli *cli, struct args *args)
 	return code;
 }
 
-enum cli_exit verb_reload(struct cli *cli, struct args *args)
+enum igw_exit verb_reload(struct cli *cli, struct args *args)
 {
 	struct igw_ctl_done done;
-	enum cli_exit code;
+	enum igw_exit code;
 
 	(void)args;
 	code = ask_broker(
 		cli, IGW_CTL_RELOAD, &(struct igw_empty){ 0 }, NULL, NULL, &done);
-	if (code != CLI_OK)
+	if (code != IGW_EXIT_OK)
 		return code;
 	if (cli->json)
 		return out_data(cli,
 			json_pack("{s:b,s:o}", "reloaded", 1, "warning",
 				out_json_text(done.text)),
-			CLI_OK);
+			IGW_EXIT_OK);
 	fputs("policy reloaded\n", cli->out);
 	if (done.text[0])
 		out_field(cli, "warning", "%s", done.text);
-	return CLI_OK;
+	return IGW_EXIT_OK;
 }

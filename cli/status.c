@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum {
-	TROUBLES_MAX = IGW_LINKS_MAX + 4,
+	TROUBLES_MAX = IGW_LINKS_MAX + 6,
 	TROUBLE_TEXT = 128,
 };
 
@@ -61,6 +61,10 @@ static void troubles_find(struct status *st)
 			trouble(st, "the LAN link %s is not being served",
 				st->links[i].interface);
 	}
+	if (s->tables_missing)
+		trouble(st, "the nftables tables are missing or cannot be read");
+	if (s->kernel_behind)
+		trouble(st, "the kernel refused a change, which is tried again");
 	if (s->policy_loaded_s == 0)
 		trouble(st, "no valid policy was ever loaded: every request is refused");
 	else if (s->policy_stale)
@@ -238,21 +242,21 @@ static void print_status(struct cli *cli, const struct status *st)
 				: "not owned: other programs can change them");
 }
 
-enum cli_exit verb_status(struct cli *cli, struct args *args)
+enum igw_exit verb_status(struct cli *cli, struct args *args)
 {
 	struct status st = { 0 };
 	struct igw_ctl_done done;
-	enum cli_exit code;
+	enum igw_exit code;
 
 	(void)args;
 	code = ask_broker(
 		cli, IGW_CTL_STATUS, &(struct igw_empty){ 0 }, status_take, &st, &done);
-	if (code != CLI_OK)
+	if (code != IGW_EXIT_OK)
 		return code;
 	if (!st.have)
 		return ask_nonsense(cli);
 	troubles_find(&st);
-	code = st.n_troubles > 0 ? CLI_DEGRADED : CLI_OK;
+	code = st.n_troubles > 0 ? IGW_EXIT_DEGRADED : IGW_EXIT_OK;
 	if (cli->json)
 		return out_data(cli, status_json(&st), code);
 	print_status(cli, &st);

@@ -14,9 +14,16 @@ function(igdward_library name)
 endfunction()
 
 # igdward_program(NAME DESTINATION dir SOURCES... LINK targets...)
+# A child's program cannot be read by the user it runs as, so that the kernel makes the process
+# one that nobody but root can trace, from exec on.
 function(igdward_program name)
 	cmake_parse_arguments(arg "" "DESTINATION" "SOURCES;LINK" ${ARGN})
 	add_executable(${name} ${arg_SOURCES})
 	target_link_libraries(${name} PRIVATE ${arg_LINK})
-	install(TARGETS ${name} RUNTIME DESTINATION ${arg_DESTINATION})
+	set(permissions OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_EXECUTE WORLD_EXECUTE)
+	if(NOT arg_DESTINATION STREQUAL IGDWARD_LIBEXECDIR)
+		list(APPEND permissions GROUP_READ WORLD_READ)
+	endif()
+	install(TARGETS ${name} RUNTIME DESTINATION ${arg_DESTINATION}
+		PERMISSIONS ${permissions})
 endfunction()

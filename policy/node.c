@@ -261,7 +261,7 @@ int node_read_word_set(
 	const struct node *node, const struct node_words *words, unsigned *ret)
 {
 	unsigned set = 0, word = 0;
-	size_t n;
+	size_t n = 0;
 	int r;
 
 	if (!node->value)

@@ -4,8 +4,10 @@
  * event at a time and reads no packet from the network; what workers send is taken as if
  * an attacker had written it.
  *
- * Which module calls which: start, parent_link, workers, dispatch, control, links →
- * mapping → judge, batch; all of them → table, fw, ct, net.
+ * Which module calls which: main starts all; parent_link, workers and control take what
+ * comes in, workers hands it to dispatch; these and links (what the network does) call
+ * mapping and rejudge, which call judge, kernel and batch; all know table, fw, ct and
+ * net.
  */
 #ifndef IGDWARD_BROKER_H
 #define IGDWARD_BROKER_H
@@ -15,6 +17,7 @@
 #include "ct.h"
 #include "ev.h"
 #include "fw.h"
+#include "igdward/exit.h"
 #include "igdward/msg.h"
 #include "net.h"
 #include "policy.h"
@@ -22,14 +25,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-
-/* How the broker ends; the parent hands it on at first start. The same numbers as the
- * CLI's exit codes. */
-enum broker_exit {
-	BROKER_EXIT_OK = 0,
-	BROKER_EXIT_FAILED = 1,
-	BROKER_EXIT_INVALID = 6, /* config or policy */
-};
 
 struct broker;
 
@@ -43,7 +38,9 @@ struct link {
 	struct ev_source channel; /* to its worker; fd -1 = none */
 	bool told;		  /* the worker was sent its IGW_LINK */
 	bool was_served;	  /* it served before */
+	bool rejudge;		  /* its mappings still have to be judged anew */
 	uint16_t http_port;	  /* 0 = not serving */
+	uint32_t generation;	  /* of the worker, as the parent numbers them */
 	uint32_t workers;	  /* started so far */
 	uint32_t refused_left;	  /* syntax refusals it may report this second */
 	uint32_t log_left;	  /* log lines */
@@ -63,27 +60,30 @@ struct broker {
 	struct config config;
 	struct igw_start start;
 	struct fw_settings fw_settings;
-	struct fw_links fw_links; /* as the kernel has them */
+	struct fw_links fw_links; /* as the kernel has them, or should */
 
 	struct ev_source parent;
 	struct ev_source network;
 	struct control *control;
 	struct link links[IGW_LINKS_MAX];
 	size_t n_links;
-	bool orphaned;  /* the parent is gone: nothing in the kernel is to be changed */
+	bool orphaned;	/* the parent is gone: nothing in the kernel is to be changed */
 	bool installed; /* the tables are in the kernel by this run */
 	bool ready;	/* all links were served at least once */
 	int exit_code;
 
-	char wan[IGW_IFNAME_MAX + 1]; /* "" = none at present */
+	char wan[IGW_IFNAME_MAX + 1]; /* the external interface, or the last one known */
 	struct igw_addr wan_addr;     /* none = down */
+	bool wan_refused; /* the default route leads where the WAN cannot be */
 	int64_t wan_since_ms;
 
 	int64_t started_ms, started_s, policy_loaded_s;
 	bool policy_stale;
-	bool changed;	       /* workers are to be told */
-	int64_t changed_at_ms; /* when they were told last */
-	int64_t retry_at_ms;   /* an expiry that the kernel refused */
+	bool changed;		 /* workers are to be told */
+	int64_t changed_at_ms;	 /* when they were told last */
+	int64_t retry_at_ms;	 /* not before: what the kernel refused */
+	bool links_behind;	 /* the kernel did not take fw_links yet */
+	uint32_t reloads_wanted; /* numbers what control clients ask for */
 	uint32_t update_id;
 	uint32_t granted;
 	uint32_t refused[IGW_REASON_COUNT];
@@ -96,6 +96,9 @@ struct broker {
 int64_t broker_wall_s(void);
 
 /* Sets the loop's timer to the next thing that is due. */
-void broker_schedule(struct broker *broker, int64_t now_ms);
+void broker_schedule(struct broker *broker);
+
+/* What the kernel refused is to be tried again in a second. */
+void broker_retry(struct broker *broker, int64_t now_ms);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include "chan.h"
 #include "judge.h"
+#include "kernel.h"
+#include "links.h"
 #include "log.h"
 #include "mapping.h"
 
@@ -17,6 +19,7 @@
 
 enum {
 	CONTROL_CLIENTS_MAX = 8, /* at once; people, not programs */
+	CONTROL_FOR_ROOT = 2,	 /* of these, which nobody else can occupy */
 	MS_PER_S = 1000,
 };
 
@@ -28,6 +31,7 @@ struct control_client {
 	bool listing; /* an answer to list is under way ... */
 	uint32_t at;  /* ... and stands at this position of the table */
 	bool awaits_reload;
+	uint32_t reload_seq; /* which of the broker's wishes is this client's */
 };
 
 struct control {
@@ -88,12 +92,9 @@ static void count_connections(struct control *control)
 static void fill_mapping(const struct control *control, const struct mapping *mapping,
 	int64_t now_ms, struct igw_ctl_mapping *ret)
 {
-	int64_t left_ms = mapping->expires_ms - now_ms;
-
 	memset(ret, 0, sizeof(*ret));
 	ret->mapping = mapping->id;
-	ret->lease_remaining_s =
-		left_ms > 0 ? (uint32_t)((left_ms + MS_PER_S - 1) / MS_PER_S) : 0;
+	ret->lease_remaining_s = table_left_s(mapping, now_ms);
 	ret->connections =
 		control->connections[table_position(control->broker->table, mapping)];
 	ret->lease_s = mapping->lease_s;
@@ -152,9 +153,7 @@ static void fill_status(struct broker *broker, int64_t now_ms, struct igw_ctl_st
 			broker->links[i].workers > 0 ? broker->links[i].workers - 1 : 0;
 	ret->granted = broker->granted;
 	memcpy(ret->refused, broker->refused, sizeof(ret->refused));
-	if (fw_counters(broker->fw, &floor) < 0)
-		log_warning(
-			"event=floor-unread text=\"cannot read the floor's counters\"");
+	ret->tables_missing = kernel_counters(broker, &floor, now_ms) < 0;
 	ret->floor_smb = floor.smb_dnat + floor.smb_routed;
 	ret->floor_egress = floor.smb_egress;
 	ret->floor_proxy = floor.proxy + floor.off_lan;
@@ -165,6 +164,7 @@ static void fill_status(struct broker *broker, int64_t now_ms, struct igw_ctl_st
 	if (ret->wan_up)
 		ret->wan_uptime_s =
 			(uint32_t)((now_ms - broker->wan_since_ms) / MS_PER_S);
+	ret->kernel_behind = kernel_behind(broker) || links_behind(broker);
 	ret->tables_owned = fw_owned(broker->fw);
 	ret->policy_stale = broker->policy_stale;
 	igw_text_copy(ret->wan, sizeof(ret->wan), broker->wan);
@@ -229,7 +229,8 @@ static int on_show(
 	return r < 0 ? r : client_done(client, IGW_CTL_OK, "");
 }
 
-static int on_delete(struct control_client *client, const struct chan_msg *msg)
+static int on_delete(
+	struct control_client *client, const struct chan_msg *msg, int64_t now_ms)
 {
 	struct mapping *mapping = find_id(client, msg);
 	int r;
@@ -239,7 +240,7 @@ static int on_delete(struct control_client *client, const struct chan_msg *msg)
 			client, IGW_CTL_DENIED, "only root may delete a mapping");
 	if (!mapping)
 		return client_not_found(client, msg);
-	r = mapping_end(client->control->broker, &mapping, 1, MAPPING_BY_ADMIN);
+	r = mapping_end(client->control->broker, &mapping, 1, MAPPING_BY_ADMIN, now_ms);
 	if (r < 0)
 		return client_done(client, IGW_CTL_FAILED, strerror(-r));
 	return client_done(client, IGW_CTL_OK, "");
@@ -290,10 +291,11 @@ static int on_reload(struct control_client *client)
 	if (client->uid != 0)
 		return client_done(
 			client, IGW_CTL_DENIED, "only root may reload the policy");
-	if (chan_send(broker->parent.fd, IGW_POLICY_WANTED, 0, &(struct igw_empty){ 0 },
-		    NULL) < 0)
+	if (chan_send(broker->parent.fd, IGW_POLICY_WANTED, ++broker->reloads_wanted,
+		    &(struct igw_empty){ 0 }, NULL) < 0)
 		return client_done(client, IGW_CTL_FAILED, "the parent does not answer");
 	client->awaits_reload = true;
+	client->reload_seq = broker->reloads_wanted;
 	return 0;
 }
 
@@ -315,7 +317,7 @@ static int client_request(
 	case IGW_CTL_SHOW:
 		return on_show(client, msg, now_ms);
 	case IGW_CTL_DELETE:
-		return on_delete(client, msg);
+		return on_delete(client, msg, now_ms);
 	case IGW_CTL_EXPLAIN:
 		return on_explain(client, msg);
 	case IGW_CTL_RELOAD:
@@ -328,9 +330,7 @@ static int client_request(
 static void on_client(struct ev_source *source, uint32_t events, int64_t now_ms)
 {
 	struct control_client *client =
-		(struct control_client *)(void *)((char *)source -
-						  offsetof(
-							  struct control_client, source));
+		ev_container(source, struct control_client, source);
 	struct broker *broker = client->control->broker;
 	struct chan_msg msg;
 	int r = 0;
@@ -355,37 +355,44 @@ static void on_client(struct ev_source *source, uint32_t events, int64_t now_ms)
 		r = ev_change(broker->ev, source, EPOLLIN);
 	if (r < 0)
 		client_drop(client);
-	broker_schedule(broker, now_ms);
+	broker_schedule(broker);
+}
+
+static int control_admit(struct control *control, int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+	size_t places;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return -errno;
+	places = peer.uid == 0 ? CONTROL_CLIENTS_MAX
+			       : CONTROL_CLIENTS_MAX - CONTROL_FOR_ROOT;
+	for (size_t i = 0; i < places; i++) {
+		struct control_client *client = &control->clients[i];
+		int r;
+
+		if (client->source.fd >= 0)
+			continue;
+		client->source = (struct ev_source){ .fd = fd, .ready = on_client };
+		client->uid = peer.uid;
+		r = ev_add(control->broker->ev, &client->source, EPOLLIN);
+		if (r < 0)
+			client->source.fd = -1;
+		return r;
+	}
+	return -EBUSY;
 }
 
 static void on_connect(struct ev_source *source, uint32_t events, int64_t now_ms)
 {
-	struct control *control =
-		(struct control *)(void *)((char *)source -
-					   offsetof(struct control, listener));
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
+	struct control *control = ev_container(source, struct control, listener);
 	int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)events;
 	(void)now_ms;
-	if (fd < 0)
-		return;
-	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
-		struct control_client *client = &control->clients[i];
-
-		if (client->source.fd >= 0)
-			continue;
-		if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-			break;
-		client->source = (struct ev_source){ .fd = fd, .ready = on_client };
-		client->uid = peer.uid;
-		if (ev_add(control->broker->ev, &client->source, EPOLLIN) == 0)
-			return;
-		client->source.fd = -1;
-		break;
-	}
-	close(fd);
+	if (fd >= 0 && control_admit(control, fd) < 0)
+		close(fd);
 }
 
 int control_start(struct broker *broker, int fd)
@@ -407,7 +414,8 @@ int control_start(struct broker *broker, int fd)
 	return ev_add(broker->ev, &control->listener, EPOLLIN);
 }
 
-void control_reloaded(struct broker *broker, const struct igw_policy_result *result)
+void control_reloaded(struct broker *broker, uint32_t wanted_seq,
+	const struct igw_policy_result *result)
 {
 	enum igw_ctl_code code = IGW_CTL_OK;
 
@@ -418,7 +426,8 @@ void control_reloaded(struct broker *broker, const struct igw_policy_result *res
 	for (size_t i = 0; broker->control && i < CONTROL_CLIENTS_MAX; i++) {
 		struct control_client *client = &broker->control->clients[i];
 
-		if (client->source.fd < 0 || !client->awaits_reload)
+		if (client->source.fd < 0 || !client->awaits_reload ||
+			(int32_t)(client->reload_seq - wanted_seq) > 0)
 			continue;
 		client->awaits_reload = false;
 		if (client_done(client, code, result->text) < 0)

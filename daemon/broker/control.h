@@ -12,8 +12,10 @@
 /* Listens on `fd`, which it takes over. Returns 0 or -errno. */
 int control_start(struct broker *broker, int fd);
 
-/* Tells the clients that wait for a reload how it ended. */
-void control_reloaded(struct broker *broker, const struct igw_policy_result *result);
+/* Tells the clients that wait for a reload how it ended: those whose wish, by its number,
+ * came before the file was read. */
+void control_reloaded(struct broker *broker, uint32_t wanted_seq,
+	const struct igw_policy_result *result);
 
 void control_stop(struct broker *broker);
 

@@ -1,7 +1,7 @@
 #include "dispatch.h"
 
 #include "judge.h"
-#include "links.h"
+#include "kernel.h"
 #include "log.h"
 #include "mapping.h"
 
@@ -13,6 +13,8 @@ enum {
 	LINES_PER_S = 50,    /* log lines taken from one worker */
 	REFUSALS_PER_S = 50, /* syntax refusals taken from one worker */
 	MS_PER_S = 1000,
+	LATE_MS = 1500, /* a worker waits 2 s for an answer, and this one has to arrive */
+	UNPRIVILEGED_PORT = 1024, /* a worker cannot listen below it */
 };
 
 static int answer(
@@ -57,7 +59,7 @@ static bool is_served(struct link *link, const struct igw_addr *client)
 	return judge_is_neighbour(link->broker, link, client);
 }
 
-static int on_serving(struct link *link, const struct chan_msg *msg)
+static int on_serving(struct link *link, const struct chan_msg *msg, int64_t now_ms)
 {
 	struct broker *broker = link->broker;
 	struct igw_serving serving;
@@ -65,13 +67,14 @@ static int on_serving(struct link *link, const struct chan_msg *msg)
 
 	memcpy(&serving, msg->payload, sizeof(serving));
 	/* Once per worker: each changes the kernel's sets and is a line of the log. */
-	if (serving.http_port == 0 || !link->told || link->http_port != 0 ||
+	if (serving.http_port < UNPRIVILEGED_PORT || !link->told ||
+		link->http_port != 0 ||
 		(broker->config.http_port != 0 &&
 			serving.http_port != broker->config.http_port))
 		return -EBADMSG;
 	link->http_port = serving.http_port;
 	log_info("event=serving interface=%s http_port=%u", link->name, link->http_port);
-	links_apply(broker);
+	kernel_set_links(broker, now_ms);
 	broker->changed = true;
 	link->was_served = true;
 	for (size_t i = 0; i < broker->n_links; i++)
@@ -94,6 +97,15 @@ static int on_map_add(struct link *link, const struct chan_msg *msg, int64_t now
 	if (!igw_msg_text_ok(add.description, sizeof(add.description)) ||
 		add.via != IGW_VIA_UPNP || add.enabled > 1)
 		return -EBADMSG;
+	/* The worker's number can be anything: subtracted only where it cannot overflow.
+	 */
+	if (add.asked_ms < (uint64_t)now_ms &&
+		(uint64_t)now_ms - add.asked_ms > LATE_MS) {
+		result.reason = IGW_KERNEL;
+		mapping_note_refusal(link->broker, link, &add.client, IGW_KERNEL, "",
+			"action=add text=\"the request waited too long\"", now_ms);
+		return answer(link, msg, IGW_MAP_RESULT, &result);
+	}
 	request.client = add.client;
 	request.internal_client = add.internal_client;
 	request.remote_host = add.remote_host;
@@ -125,8 +137,8 @@ static enum igw_reason delete_own(
 		return IGW_NO_ENTRY;
 	if (!igw_addr_equal(&mapping->client, &key->client))
 		return IGW_NOT_OWNER;
-	return mapping_end(broker, &mapping, 1, MAPPING_DELETED) < 0 ? IGW_KERNEL
-								     : IGW_OK;
+	return mapping_end(broker, &mapping, 1, MAPPING_DELETED, now_ms) < 0 ? IGW_KERNEL
+									     : IGW_OK;
 }
 
 static int on_map_delete(struct link *link, const struct chan_msg *msg, int64_t now_ms)
@@ -154,10 +166,8 @@ static int on_map_delete(struct link *link, const struct chan_msg *msg, int64_t 
 static void fill_entry(
 	const struct mapping *mapping, int64_t now_ms, struct igw_map_entry *ret)
 {
-	int64_t left_ms = mapping->expires_ms - now_ms;
-
 	ret->reason = IGW_OK;
-	ret->lease_s = left_ms > 0 ? (uint32_t)((left_ms + MS_PER_S - 1) / MS_PER_S) : 1;
+	ret->lease_s = table_left_s(mapping, now_ms);
 	ret->remote_host = mapping->remote_host;
 	ret->internal_client = mapping->internal_client;
 	ret->external_port = mapping->external_port;
@@ -167,41 +177,57 @@ static void fill_entry(
 	memcpy(ret->description, mapping->description, sizeof(ret->description));
 }
 
+/* Is the client to be answered at all? Says so to log and statistics if not. */
+static enum igw_reason admit_read(
+	struct link *link, const struct igw_addr *client, int64_t now_ms)
+{
+	enum igw_reason reason = IGW_OK;
+
+	if (!is_served(link, client))
+		reason = IGW_NOT_SERVED;
+	else if (!take_token(link, client, false, now_ms))
+		reason = IGW_RATE;
+	if (reason != IGW_OK)
+		mapping_note_refusal(
+			link->broker, link, client, reason, "", "action=read", now_ms);
+	return reason;
+}
+
 /* A client is shown its own mappings only, and for another's the same as for none. */
 static int on_map_get(struct link *link, const struct chan_msg *msg, int64_t now_ms)
 {
 	struct igw_map_key key;
-	struct igw_map_entry entry = { .reason = IGW_NO_ENTRY };
+	struct igw_map_entry entry = { 0 };
 	const struct mapping *mapping;
 
 	memcpy(&key, msg->payload, sizeof(key));
+	entry.reason = admit_read(link, &key.client, now_ms);
+	if (entry.reason != IGW_OK)
+		return answer(link, msg, IGW_MAP_ENTRY, &entry);
 	mapping = table_find(
 		link->broker->table, key.protocol, key.external_port, &key.remote_host);
-	if (!is_served(link, &key.client))
-		entry.reason = IGW_NOT_SERVED;
-	else if (!take_token(link, &key.client, false, now_ms))
-		entry.reason = IGW_RATE;
-	else if (mapping && igw_addr_equal(&mapping->client, &key.client))
+	if (mapping && igw_addr_equal(&mapping->client, &key.client))
 		fill_entry(mapping, now_ms, &entry);
+	else
+		entry.reason = IGW_NO_ENTRY;
 	return answer(link, msg, IGW_MAP_ENTRY, &entry);
 }
 
 static int on_map_index(struct link *link, const struct chan_msg *msg, int64_t now_ms)
 {
 	struct igw_map_index index;
-	struct igw_map_entry entry = { .reason = IGW_BAD_INDEX };
-	const struct mapping *mapping = NULL;
+	struct igw_map_entry entry = { 0 };
+	const struct mapping *mapping;
 
 	memcpy(&index, msg->payload, sizeof(index));
-	if (!is_served(link, &index.client))
-		entry.reason = IGW_NOT_SERVED;
-	else if (!take_token(link, &index.client, false, now_ms))
-		entry.reason = IGW_RATE;
-	else
-		mapping =
-			table_find_index(link->broker->table, &index.client, index.index);
+	entry.reason = admit_read(link, &index.client, now_ms);
+	if (entry.reason != IGW_OK)
+		return answer(link, msg, IGW_MAP_ENTRY, &entry);
+	mapping = table_find_index(link->broker->table, &index.client, index.index);
 	if (mapping)
 		fill_entry(mapping, now_ms, &entry);
+	else
+		entry.reason = IGW_BAD_INDEX;
 	return answer(link, msg, IGW_MAP_ENTRY, &entry);
 }
 
@@ -268,7 +294,7 @@ int dispatch(struct link *link, const struct chan_msg *msg, int64_t now_ms)
 	refill_budget(link, now_ms);
 	switch (msg->id) {
 	case IGW_SERVING:
-		return on_serving(link, msg);
+		return on_serving(link, msg, now_ms);
 	case IGW_MAP_ADD:
 		return on_map_add(link, msg, now_ms);
 	case IGW_MAP_DELETE:

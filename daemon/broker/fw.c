@@ -200,6 +200,9 @@ static void put_ops(
 {
 	fw->deletes = deletes;
 	fw_batch_start(fw);
+	/* No mapping without the floor below it. */
+	fw_elems_expect(fw, FW_FLOOR, "wan");
+	fw_elems_expect(fw, FW_TABLE, "wan");
 	for (size_t i = 0; i < n; i++)
 		put_op(fw, &ops[i]);
 }
@@ -216,6 +219,11 @@ static int apply_old(struct fw *fw, const struct fw_op *ops, size_t n)
 		return r;
 	if (fw->batch.err < 0)
 		return fw->batch.err;
+	r = fw_dump_table(fw, FW_FLOOR, &info);
+	if (r == 0)
+		r = fw_dump_table(fw, FW_TABLE, &info);
+	if (r < 0)
+		return r;
 	/* An element expired meanwhile, or operations of one batch have the same key. */
 	put_ops(fw, ops, n, FW_DELETE_PLAIN);
 	r = fw_batch_commit_lenient(fw);

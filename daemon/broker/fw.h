@@ -120,8 +120,8 @@ int fw_set_links(struct fw *fw, const struct fw_links *links);
 
 /*
  * Applies all `n` operations in order, in one transaction, or none of them. The cost does
- * not grow with the number of mappings in the kernel. Returns 0 or -errno (-ENOENT: our
- * table is gone).
+ * not grow with the number of mappings in the kernel. Returns 0 or -errno (-ENOENT: one
+ * of our tables is gone).
  */
 int fw_apply(struct fw *fw, const struct fw_op *ops, size_t n);
 

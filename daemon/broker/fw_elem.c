@@ -132,6 +132,17 @@ void fw_elems_flush(struct fw *fw, const char *table, const char *set)
 	fw_batch_close(fw, nlh);
 }
 
+void fw_elems_expect(struct fw *fw, const char *table, const char *set)
+{
+	struct nlmsghdr *nlh = fw_batch_msg(fw, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
+	struct nlattr *list;
+
+	fw_elems_begin(nlh, table, set);
+	list = mnl_attr_nest_start(nlh, NFTA_SET_ELEM_LIST_ELEMENTS);
+	mnl_attr_nest_end(nlh, list);
+	fw_batch_close(fw, nlh);
+}
+
 static struct nlmsghdr *elems_msg(struct fw_elems *e)
 {
 	if (e->nlh && e->nlh->nlmsg_len > FW_MSG_FULL)

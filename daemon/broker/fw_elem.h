@@ -20,8 +20,8 @@
 enum {
 	FW_KEY_MAX = 12,
 	FW_UDATA_TYPE = 0x49, /* nft's own types count from 0 */
-	/* A timeout that the kernel rounds down to 0 ticks is "never". 10 ms is one tick
-	 * of the slowest clock (HZ=100). */
+	/* Kernels before the end of 2024 round a timeout down to whole ticks, and take
+	 * none as "never". The slowest clock (HZ=100) has a tick every 10 ms. */
 	FW_TIMEOUT_MIN_MS = 20,
 };
 
@@ -52,6 +52,9 @@ void fw_elem_key(struct nlmsghdr *nlh, const void *key, size_t len);
 
 /* Removes all elements of a set. */
 void fw_elems_flush(struct fw *fw, const char *table, const char *set);
+
+/* Adds no element to a set: fails the transaction with -ENOENT when it is not there. */
+void fw_elems_expect(struct fw *fw, const char *table, const char *set);
 
 /* A list of elements under construction; messages are split where they get too long. */
 struct fw_elems {

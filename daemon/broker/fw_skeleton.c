@@ -164,7 +164,7 @@ static const struct rule_def rules[] = {
 		{ { FW_CT_DNAT, NULL }, { FW_PORT, "smb" }, { FW_COUNT, "smb_dnat" },
 			{ FW_DROP, NULL } } },
 	{ FW_FLOOR, "forward", ALWAYS,
-		{ { FW_IIF, "wan" }, { FW_OIF, "lan" }, { FW_PORT, "smb" },
+		{ { FW_IIF, "wan" }, { FW_OIF_NOT, "wan" }, { FW_PORT, "smb" },
 			{ FW_COUNT, "smb_routed" }, { FW_DROP, NULL } } },
 	{ FW_FLOOR, "forward", ALWAYS,
 		{ { FW_IIF, "wan" }, { FW_OIF, "wan" }, { FW_CT_DNAT, NULL },
@@ -268,7 +268,8 @@ struct fw_frame fw_frame_of(
 
 	for (size_t i = 0; i < COUNT_OF(sets); i++) {
 		const struct set_def *s = &sets[i];
-		uint32_t v[] = { s->flags, s->type, s->len, s->timeout_ms, s->size };
+		uint32_t v[] = { s->flags, s->type, s->len, s->data_type, s->data_len,
+			s->timeout_ms, s->size, s->order, s->counter };
 
 		if (!has_set(table, s))
 			continue;

@@ -2,22 +2,53 @@
 
 #include <string.h>
 
+/* By the link's own networks, as they were known last. */
+static bool in_prefix_of(const struct link *link, const struct igw_addr *addr)
+{
+	for (size_t i = 0; i < link->n_addrs; i++) {
+		struct igw_prefix prefix = { .addr = link->addrs[i].addr,
+			.len = (uint8_t)(96 + link->addrs[i].len) };
+
+		if (igw_prefix_contains(&prefix, addr))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * For a live mapping (`live`) a link that is down, or a kernel that does not answer, is
+ * no reason to end it: then the link's networks count instead of the routes, which go
+ * with the link and come back with it.
+ */
+static bool is_neighbour(struct broker *broker, const struct link *link,
+	const struct igw_addr *addr, bool live)
+{
+	const struct net_iface *iface = net_find(broker->net, link->name);
+	int r;
+
+	if (!igw_addr_is_v4(addr) || net_is_own(broker->net, addr) ||
+		net_is_special(broker->net, addr))
+		return false;
+	r = net_on_link(broker->net, link->name, addr);
+	if (live && (r < 0 || !iface || !iface->up))
+		return in_prefix_of(link, addr);
+	return r == 1;
+}
+
 bool judge_is_neighbour(
 	struct broker *broker, const struct link *link, const struct igw_addr *addr)
 {
-	return igw_addr_is_v4(addr) && !net_is_own(broker->net, addr) &&
-	       !net_is_special(broker->net, addr) &&
-	       net_on_link(broker->net, link->name, addr) == 1;
+	return is_neighbour(broker, link, addr, false);
 }
 
-static enum policy_target judge_target(
-	struct broker *broker, const struct link *link, const struct igw_addr *addr)
+static enum policy_target judge_target(struct broker *broker, const struct link *link,
+	const struct igw_addr *addr, bool live)
 {
 	if (net_is_own(broker->net, addr))
 		return POLICY_TARGET_ROUTER;
 	if (net_is_special(broker->net, addr))
 		return POLICY_TARGET_SPECIAL;
-	return judge_is_neighbour(broker, link, addr) ? POLICY_TARGET_NEIGHBOUR
+	return is_neighbour(broker, link, addr, live) ? POLICY_TARGET_NEIGHBOUR
 						      : POLICY_TARGET_OFF_LAN;
 }
 
@@ -31,7 +62,8 @@ static void judge_by_policy(struct broker *broker, const struct policy *policy,
 		.client = request->client,
 		.mac = verdict->mac,
 		.internal_client = request->internal_client,
-		.target = judge_target(broker, request->link, &request->internal_client),
+		.target = judge_target(
+			broker, request->link, &request->internal_client, request->live),
 		.protocol = (enum igw_protocol)request->protocol,
 		.via = (enum igw_via)request->via,
 		.external_port = request->external_port,
@@ -121,6 +153,7 @@ void judge_mapping(struct broker *broker, const struct policy *policy,
 		.external_port = mapping->external_port,
 		.internal_port = mapping->internal_port,
 		.lease_s = left_s,
+		.live = true,
 	};
 
 	memset(ret, 0, sizeof(*ret));
@@ -130,7 +163,7 @@ void judge_mapping(struct broker *broker, const struct policy *policy,
 		if (strcmp(broker->links[i].name, mapping->interface) == 0)
 			request.link = &broker->links[i];
 	}
-	if (!request.link || !judge_is_neighbour(broker, request.link, &mapping->client))
+	if (!request.link || !is_neighbour(broker, request.link, &mapping->client, true))
 		return;
 	judge_by_policy(broker, policy, &request, &usage, ret);
 }

@@ -21,6 +21,7 @@ struct judge_request {
 	uint16_t internal_port;
 	uint32_t lease_s;
 	bool over_rate;
+	bool live; /* not a request but a mapping that exists */
 };
 
 struct judge_verdict {

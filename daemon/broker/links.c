@@ -1,7 +1,8 @@
 #include "links.h"
 
+#include "kernel.h"
 #include "log.h"
-#include "mapping.h"
+#include "rejudge.h"
 #include "workers.h"
 
 #include <errno.h>
@@ -39,6 +40,19 @@ static int check_interface(struct broker *broker, const char *role, const char *
 		return -EINVAL;
 	}
 	return 0;
+}
+
+static bool may_be_external(const struct broker *broker, const char *name)
+{
+	const struct net_iface *iface = net_find(broker->net, name);
+
+	if (!iface || iface->loopback)
+		return false;
+	for (size_t i = 0; i < broker->n_links; i++) {
+		if (strcmp(broker->links[i].name, name) == 0)
+			return false;
+	}
+	return true;
 }
 
 static int choose_external(struct broker *broker)
@@ -120,7 +134,7 @@ static void look_at_wan(struct broker *broker, int64_t now_ms)
 	struct igw_addr addr = { 0 };
 	char text[IGW_ADDR_TEXT];
 
-	if (iface && iface->up && iface->n_addrs > 0)
+	if (iface && iface->up && iface->n_addrs > 0 && !broker->wan_refused)
 		addr = iface->addrs[0].addr;
 	if (igw_addr_equal(&addr, &broker->wan_addr))
 		return;
@@ -133,9 +147,9 @@ static void look_at_wan(struct broker *broker, int64_t now_ms)
 }
 
 /* Takes over a link's addresses; true when they are others than before. */
-static bool look_at_link(struct broker *broker, struct link *link)
+static bool look_at_link(struct link *link)
 {
-	const struct net_iface *iface = net_find(broker->net, link->name);
+	const struct net_iface *iface = net_find(link->broker->net, link->name);
 	struct net_addr addrs[NET_ADDRS_MAX] = { 0 };
 	size_t n = iface ? iface->n_addrs : 0;
 	bool changed;
@@ -161,7 +175,7 @@ int links_choose(struct broker *broker)
 		return r;
 	look_at_wan(broker, ev_now_ms());
 	for (size_t i = 0; i < broker->n_links; i++) {
-		look_at_link(broker, &broker->links[i]);
+		look_at_link(&broker->links[i]);
 		if (broker->links[i].n_addrs == 0)
 			log_warning("internal interface %s has no IPv4 address yet",
 				broker->links[i].name);
@@ -195,27 +209,19 @@ void links_fill(const struct broker *broker, struct fw_links *ret)
 	}
 }
 
-int links_apply(struct broker *broker)
+/* Without any address nothing can be judged: the link may just be down. */
+static void rejudge_link(struct broker *broker, struct link *link, int64_t now_ms)
 {
-	struct fw_links links;
-	int r;
-
-	links_fill(broker, &links);
-	if (memcmp(&links, &broker->fw_links, sizeof(links)) == 0)
-		return 0;
-	r = fw_set_links(broker->fw, &links);
-	if (r < 0) {
-		log_error(
-			"event=kernel-refused text=\"nf_tables sets: %s\"", strerror(-r));
-		return r;
-	}
-	broker->fw_links = links;
-	return 0;
+	link->rejudge = false;
+	if (link->n_addrs == 0 || rejudge_all(broker, broker->policy, link, now_ms) >= 0)
+		return;
+	link->rejudge = true;
+	broker_retry(broker, now_ms);
 }
 
 static void update_link(struct broker *broker, struct link *link, int64_t now_ms)
 {
-	if (!look_at_link(broker, link))
+	if (!look_at_link(link))
 		return;
 	log_info("event=lan-changed interface=%s addresses=%zu", link->name,
 		link->n_addrs);
@@ -223,19 +229,54 @@ static void update_link(struct broker *broker, struct link *link, int64_t now_ms
 		workers_replace(link, "the addresses of its link changed");
 	else
 		workers_tell(link);
-	/* Without any address nothing can be judged: the link may just be down. */
-	if (link->n_addrs > 0)
-		mapping_rejudge(broker, broker->policy, link, now_ms);
+	rejudge_link(broker, link, now_ms);
+}
+
+/*
+ * With an automatic external interface: follows the default route, but never onto a LAN
+ * link or the loopback interface, which must not pass for the internet. The name that was
+ * known last stays in the floor's rules in any case.
+ */
+static void follow_default(struct broker *broker)
+{
+	const char *name = net_default(broker->net);
+	bool refused = name[0] != '\0' && !may_be_external(broker, name);
+
+	if (broker->config.external[0] != '\0')
+		return;
+	if (refused && !broker->wan_refused)
+		log_error(
+			"event=wan-refused interface=%s text=\"the default route leads to a "
+			"link that cannot be external; mappings wait until it leads "
+			"elsewhere\"",
+			name);
+	broker->wan_refused = refused;
+	if (name[0] != '\0' && !refused)
+		igw_text_copy(broker->wan, sizeof(broker->wan), name);
 }
 
 void links_update(struct broker *broker, int64_t now_ms)
 {
-	const char *wan = net_default(broker->net);
-
-	if (broker->config.external[0] == '\0' && strcmp(wan, broker->wan) != 0)
-		igw_text_copy(broker->wan, sizeof(broker->wan), wan);
+	follow_default(broker);
 	look_at_wan(broker, now_ms);
-	links_apply(broker);
+	kernel_set_links(broker, now_ms);
 	for (size_t i = 0; i < broker->n_links; i++)
 		update_link(broker, &broker->links[i], now_ms);
+}
+
+bool links_behind(const struct broker *broker)
+{
+	for (size_t i = 0; i < broker->n_links; i++) {
+		if (broker->links[i].rejudge)
+			return true;
+	}
+	return false;
+}
+
+void links_retry(struct broker *broker, int64_t now_ms)
+{
+	for (size_t i = 0; i < broker->n_links; i++) {
+		if (broker->links[i].rejudge)
+			rejudge_link(broker, &broker->links[i], now_ms);
+	}
 }

@@ -16,14 +16,14 @@ int links_choose(struct broker *broker);
 /* What the kernel's sets should hold now. */
 void links_fill(const struct broker *broker, struct fw_links *ret);
 
-/* Brings the kernel's sets to what links_fill() says, if that changed. Returns 0 or
- * -errno, logged. */
-int links_apply(struct broker *broker);
-
 /*
  * Takes in a change of the network: WAN address, LAN addresses. Workers whose link
  * changed are replaced, mappings that no longer fit end.
  */
 void links_update(struct broker *broker, int64_t now_ms);
+
+/* True while mappings of a changed link could not be judged anew, and the next try. */
+bool links_behind(const struct broker *broker);
+void links_retry(struct broker *broker, int64_t now_ms);
 
 #endif

@@ -10,6 +10,7 @@
 #include "mapping.h"
 #include "parent_link.h"
 #include "priv.h"
+#include "rejudge.h"
 #include "workers.h"
 
 #include <errno.h>
@@ -19,48 +20,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
-
-enum {
-	CHANGED_EVERY_MS = 200, /* workers are told of changes at most this often */
-};
-
-int64_t broker_wall_s(void)
-{
-	return (int64_t)time(NULL);
-}
-
-static void on_due(void *arg, int64_t now_ms)
-{
-	struct broker *broker = arg;
-
-	mapping_expire(broker, now_ms);
-	if (broker->changed && now_ms - broker->changed_at_ms >= CHANGED_EVERY_MS) {
-		broker->changed = false;
-		broker->changed_at_ms = now_ms;
-		workers_changed(broker);
-	}
-	broker_schedule(broker, now_ms);
-}
-
-void broker_schedule(struct broker *broker, int64_t now_ms)
-{
-	int64_t at_ms = table_next_due_ms(broker->table);
-
-	if (at_ms != INT64_MAX && at_ms < broker->retry_at_ms)
-		at_ms = broker->retry_at_ms;
-	if (broker->changed && broker->changed_at_ms + CHANGED_EVERY_MS < at_ms)
-		at_ms = broker->changed_at_ms + CHANGED_EVERY_MS;
-	(void)now_ms;
-	ev_timer(broker->ev, at_ms, on_due, broker);
-}
 
 static void on_net(struct ev_source *source, uint32_t events, int64_t now_ms)
 {
-	struct broker *broker =
-		(struct broker *)(void *)((char *)source -
-					  offsetof(struct broker, network));
+	struct broker *broker = ev_container(source, struct broker, network);
 	int r = net_poll(broker->net);
 
 	(void)events;
@@ -68,7 +32,7 @@ static void on_net(struct ev_source *source, uint32_t events, int64_t now_ms)
 		log_error("event=network-unread text=\"rtnetlink: %s\"", strerror(-r));
 	if (r != 0)
 		links_update(broker, now_ms);
-	broker_schedule(broker, now_ms);
+	broker_schedule(broker);
 }
 
 static void on_signal(void *arg, int signal, int64_t now_ms)
@@ -97,6 +61,11 @@ static int read_config(struct broker *broker, int fd)
 		return r;
 	}
 	log_set_level((enum log_level)broker->config.log_level);
+	if (broker->config.sandbox == CONFIG_SANDBOX_REQUIRE)
+		log_debug("system calls are not filtered yet, whatever sandbox says");
+	if (broker->config.persist == CONFIG_PERSIST_REBOOT)
+		log_warning("persist: reboot has no effect yet; mappings outlive the "
+			    "daemon, but not a reboot");
 	broker->fw_settings = (struct fw_settings){
 		.mark = broker->config.mark,
 		.worker_uid = broker->start.worker_uid,
@@ -129,7 +98,7 @@ static int read_policy(struct broker *broker, int fd)
 		broker->policy_loaded_s = broker_wall_s();
 		return 0;
 	}
-	broker->exit_code = BROKER_EXIT_INVALID;
+	broker->exit_code = IGW_EXIT_INVALID;
 	if (policy_deny_all(&broker->policy) < 0)
 		return -ENOMEM;
 	return 0;
@@ -182,7 +151,7 @@ static int broker_start(struct broker *broker, int fds[PARENT_FDS])
 	int64_t now_ms = ev_now_ms();
 	int r;
 
-	broker->exit_code = BROKER_EXIT_FAILED;
+	broker->exit_code = IGW_EXIT_FAILED;
 	broker->started_ms = now_ms;
 	broker->started_s = broker_wall_s();
 	r = read_config(broker, fds[0]);
@@ -197,11 +166,11 @@ static int broker_start(struct broker *broker, int fds[PARENT_FDS])
 	if (r < 0 || broker->start.check_only)
 		return r;
 	links_fill(broker, &broker->fw_links);
-	r = mapping_restore(broker, now_ms);
+	r = rejudge_restore(broker, now_ms);
 	if (r < 0)
 		return r;
 	broker->installed = true;
-	if (broker->exit_code == BROKER_EXIT_INVALID)
+	if (broker->exit_code == IGW_EXIT_INVALID)
 		return -EINVAL;
 	r = control_start(broker, fds[2]);
 	if (r < 0)
@@ -226,8 +195,8 @@ static int broker_run(struct broker *broker)
 		log_error("cannot start the event loop: %s", strerror(-r));
 		return r;
 	}
-	broker->exit_code = BROKER_EXIT_OK;
-	broker_schedule(broker, ev_now_ms());
+	broker->exit_code = IGW_EXIT_OK;
+	broker_schedule(broker);
 	return ev_run(broker->ev);
 }
 
@@ -237,7 +206,8 @@ static void broker_stop(struct broker *broker)
 {
 	if (!broker->installed || broker->orphaned)
 		return;
-	if (broker->config.on_stop == CONFIG_ON_STOP_FLUSH && mapping_flush(broker) < 0)
+	if (broker->config.on_stop == CONFIG_ON_STOP_FLUSH &&
+		mapping_flush(broker, ev_now_ms()) < 0)
 		log_error("event=flush-failed text=\"mappings stay until their leases "
 			  "end\"");
 	if (table_count(broker->table) == 0)
@@ -271,11 +241,11 @@ static int teardown(void)
 	}
 	if (r < 0) {
 		log_error("cannot remove the nftables tables: %s", strerror(-r));
-		return BROKER_EXIT_FAILED;
+		return IGW_EXIT_FAILED;
 	}
 	log_info("event=torn-down text=\"tables inet igdward and inet igdward_floor are "
 		 "gone\"");
-	return BROKER_EXIT_OK;
+	return IGW_EXIT_OK;
 }
 
 int main(int argc, char **argv)
@@ -289,13 +259,13 @@ int main(int argc, char **argv)
 	if (r < 0) {
 		log_error("cannot start: %s (this program is started by igdwardd)",
 			strerror(-r));
-		return BROKER_EXIT_FAILED;
+		return IGW_EXIT_FAILED;
 	}
 	if (argc > 1 && strcmp(argv[1], "--teardown") == 0)
 		return teardown();
 	broker = calloc(1, sizeof(*broker));
 	if (!broker)
-		return BROKER_EXIT_FAILED;
+		return IGW_EXIT_FAILED;
 	broker->parent.fd = IGW_CHANNEL_FD;
 	r = parent_link_receive_start(IGW_CHANNEL_FD, &broker->start, fds);
 	if (r < 0)
@@ -308,10 +278,10 @@ int main(int argc, char **argv)
 	}
 	if (r == 0 && !broker->start.check_only)
 		r = broker_run(broker);
-	else if (r == 0 && broker->exit_code != BROKER_EXIT_INVALID)
-		broker->exit_code = BROKER_EXIT_OK;
+	else if (r == 0 && broker->exit_code != IGW_EXIT_INVALID)
+		broker->exit_code = IGW_EXIT_OK;
 	broker_stop(broker);
 	code = broker->exit_code;
 	broker_free(broker);
-	return r < 0 && code == BROKER_EXIT_OK ? BROKER_EXIT_FAILED : code;
+	return r < 0 && code == IGW_EXIT_OK ? IGW_EXIT_FAILED : code;
 }

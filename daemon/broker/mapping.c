@@ -1,7 +1,7 @@
 #include "mapping.h"
 
+#include "kernel.h"
 #include "log.h"
-#include "record.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,20 +10,28 @@
 #include <sys/random.h>
 
 enum {
-	RETRY_MS = 1000, /* after the kernel refused to end a mapping */
 	REFUSAL_LINES_PER_MIN = 300,
 	REFUSAL_LINES_BURST = 100,
 };
 
-static const char *const end_words[] = {
-	[MAPPING_DELETED] = "deleted",
-	[MAPPING_BY_ADMIN] = "admin",
-	[MAPPING_EXPIRED] = "expired",
-	[MAPPING_REVOKED] = "policy-revoked",
-	[MAPPING_FLUSHED] = "flushed",
-};
+const char *mapping_end_word(enum mapping_end why)
+{
+	switch (why) {
+	case MAPPING_DELETED:
+		return "deleted";
+	case MAPPING_BY_ADMIN:
+		return "admin";
+	case MAPPING_EXPIRED:
+		return "expired";
+	case MAPPING_REVOKED:
+		return "policy-revoked";
+	case MAPPING_FLUSHED:
+		return "flushed";
+	}
+	return "?";
+}
 
-static void log_mapping(const char *event, const struct mapping *mapping, const char *why)
+void mapping_log(const char *event, const struct mapping *mapping, const char *why)
 {
 	char client[IGW_ADDR_TEXT], internal[IGW_ADDR_TEXT], remote[IGW_ADDR_TEXT];
 	char mac[IGW_MAC_TEXT];
@@ -88,69 +96,7 @@ static void note_request_refused(struct broker *broker,
 		verdict->rule, what, now_ms);
 }
 
-/* Everything of the table in the kernel's form, then both tables anew. */
-static int kernel_install(struct broker *broker, int64_t now_ms)
-{
-	struct batch *batch = &broker->batch;
-	struct mapping *mapping;
-	uint32_t at = 0;
-	int64_t expires_ms = 0;
-
-	batch_clear_ops(batch);
-	while ((mapping = table_next(broker->table, &at))) {
-		batch_fw_mapping(mapping, now_ms, &batch->mappings[batch->n_mappings++]);
-		if (!mapping->enabled)
-			continue;
-		table_endpoint(broker->table, mapping->protocol,
-			&mapping->internal_client, mapping->internal_port, &expires_ms);
-		batch_end(batch, FW_END_SET, mapping->protocol, &mapping->internal_client,
-			mapping->internal_port, expires_ms, now_ms);
-	}
-	return fw_install(broker->fw, &broker->fw_settings, &broker->fw_links,
-		batch->mappings, batch->n_mappings, batch->endpoints, batch->n_endpoints);
-}
-
-/*
- * The batch as one transaction. When the tables turn out to be gone, they are put back
- * from the mapping table first, which the batch's memory is needed for: so the operations
- * are collected again by `collect`.
- */
-static int kernel_apply(struct broker *broker, void (*collect)(struct broker *, void *),
-	void *arg, int64_t now_ms)
-{
-	int r;
-
-	batch_clear(&broker->batch);
-	collect(broker, arg);
-	if (broker->batch.n_ops == 0)
-		return 0;
-	r = fw_apply(broker->fw, broker->batch.ops, broker->batch.n_ops);
-	if (r != -ENOENT)
-		return r;
-	log_warning(
-		"event=tables-lost text=\"our nftables table is gone, putting it back\"");
-	r = kernel_install(broker, now_ms);
-	if (r < 0)
-		return r;
-	batch_clear(&broker->batch);
-	collect(broker, arg);
-	return fw_apply(broker->fw, broker->batch.ops, broker->batch.n_ops);
-}
-
-static void cut_flows(struct broker *broker)
-{
-	int n;
-
-	if (broker->batch.n_matches == 0)
-		return;
-	n = ct_cut(broker->ct, broker->batch.matches, broker->batch.n_matches);
-	if (n < 0)
-		log_error("event=flows-not-cut text=\"conntrack: %s\"", strerror(-n));
-	else
-		log_debug("event=flows-cut count=%d", n);
-}
-
-static void table_changed(struct broker *broker)
+void mapping_changed(struct broker *broker)
 {
 	broker->update_id++;
 	broker->changed = true;
@@ -250,8 +196,8 @@ static int commit_adding(struct broker *broker, const struct mapping *mapping,
 		table_change(broker->table, existing, mapping);
 	else
 		table_add(broker->table, mapping);
-	cut_flows(broker);
-	table_changed(broker);
+	kernel_cut_flows(broker);
+	mapping_changed(broker);
 	return 0;
 }
 
@@ -263,6 +209,8 @@ void mapping_add(struct broker *broker, const struct judge_request *request, boo
 	int r;
 
 	judge_request(broker, request, &verdict);
+	if (verdict.reason == IGW_OK && kernel_behind(broker))
+		verdict.reason = IGW_KERNEL;
 	if (verdict.reason == IGW_OK && !verdict.existing &&
 		!table_has_room(broker, request))
 		verdict.reason = IGW_QUOTA_TOTAL;
@@ -271,11 +219,8 @@ void mapping_add(struct broker *broker, const struct judge_request *request, boo
 		igw_text_clean(
 			mapping.description, sizeof(mapping.description), description);
 		r = commit_adding(broker, &mapping, verdict.existing, now_ms);
-		if (r < 0) {
-			log_error("event=kernel-refused text=\"nf_tables: %s\"",
-				strerror(-r));
+		if (r < 0)
 			verdict.reason = IGW_KERNEL;
-		}
 	}
 	ret->reason = verdict.reason;
 	if (verdict.reason != IGW_OK) {
@@ -285,17 +230,12 @@ void mapping_add(struct broker *broker, const struct judge_request *request, boo
 	ret->lease_s = mapping.lease_s;
 	ret->external_port = mapping.external_port;
 	broker->granted++;
-	log_mapping(verdict.existing ? "map-renewed" : "map-added", &mapping, "request");
+	mapping_log(verdict.existing ? "map-renewed" : "map-added", &mapping, "request");
 }
 
-struct ending {
-	struct mapping **mappings;
-	size_t n;
-};
-
-static void collect_ending(struct broker *broker, void *arg)
+void mapping_collect_ending(struct broker *broker, void *arg)
 {
-	const struct ending *ending = arg;
+	const struct mapping_ending *ending = arg;
 
 	/* Marks of a first try, whose tables turned out to be gone. */
 	for (size_t i = 0; i < ending->n; i++)
@@ -311,27 +251,26 @@ static void collect_ending(struct broker *broker, void *arg)
 	}
 }
 
-int mapping_end(
-	struct broker *broker, struct mapping **mappings, size_t n, enum mapping_end why)
+int mapping_end(struct broker *broker, struct mapping **mappings, size_t n,
+	enum mapping_end why, int64_t now_ms)
 {
-	struct ending ending = { mappings, n };
+	struct mapping_ending ending = { mappings, n };
 	int r;
 
 	if (n == 0)
 		return 0;
-	r = kernel_apply(broker, collect_ending, &ending, ev_now_ms());
+	r = kernel_apply(broker, mapping_collect_ending, &ending, now_ms);
 	if (r < 0) {
-		log_error("event=kernel-refused text=\"nf_tables: %s\"", strerror(-r));
 		for (size_t i = 0; i < n; i++)
 			table_stay(broker->table, mappings[i]);
 		return r;
 	}
-	cut_flows(broker);
+	kernel_cut_flows(broker);
 	for (size_t i = 0; i < n; i++) {
-		log_mapping("map-removed", mappings[i], end_words[why]);
+		mapping_log("map-removed", mappings[i], mapping_end_word(why));
 		table_remove(broker->table, mappings[i]);
 	}
-	table_changed(broker);
+	mapping_changed(broker);
 	return 0;
 }
 
@@ -340,178 +279,12 @@ void mapping_expire(struct broker *broker, int64_t now_ms)
 	struct mapping *due[TABLE_DUE_MAX];
 	size_t n;
 
-	if (now_ms < broker->retry_at_ms)
-		return;
 	n = table_due(broker->table, now_ms, due, TABLE_DUE_MAX);
-	if (mapping_end(broker, due, n, MAPPING_EXPIRED) < 0)
-		broker->retry_at_ms = now_ms + RETRY_MS;
+	if (mapping_end(broker, due, n, MAPPING_EXPIRED, now_ms) < 0)
+		broker_retry(broker, now_ms);
 }
 
-static uint32_t lease_left_s(const struct mapping *mapping, int64_t now_ms)
-{
-	int64_t left_ms = mapping->expires_ms - now_ms;
-
-	return left_ms > 0 ? (uint32_t)((left_ms + 999) / 1000) : 1;
-}
-
-struct rejudging {
-	const struct policy *policy;
-	const struct link *only;
-	int64_t now_ms;
-	size_t ended;
-};
-
-/* A shorter lease for a mapping that stays, in the kernel. */
-static void collect_shorter(struct broker *broker, const struct mapping *mapping,
-	uint32_t lease_s, int64_t now_ms)
-{
-	struct mapping shorter = *mapping;
-	int64_t expires_ms = 0;
-
-	shorter.expires_ms = now_ms + (int64_t)lease_s * 1000;
-	batch_map(&broker->batch, FW_MAP_SET, &shorter, now_ms);
-	if (mapping->enabled && table_endpoint(broker->table, mapping->protocol,
-					&mapping->internal_client, mapping->internal_port,
-					&expires_ms) == 1)
-		batch_end(&broker->batch, FW_END_SET, mapping->protocol,
-			&mapping->internal_client, mapping->internal_port,
-			shorter.expires_ms, now_ms);
-}
-
-static void collect_rejudging(struct broker *broker, void *arg)
-{
-	struct rejudging *re = arg;
-	struct ending ending = { broker->batch.ended, 0 };
-	struct judge_verdict verdict;
-	struct mapping *mapping;
-	uint32_t at = 0;
-
-	while ((mapping = table_next(broker->table, &at))) {
-		uint32_t left_s = lease_left_s(mapping, re->now_ms);
-
-		if (re->only && strcmp(re->only->name, mapping->interface) != 0)
-			continue;
-		judge_mapping(broker, re->policy, mapping, left_s, &verdict);
-		if (verdict.reason != IGW_OK)
-			ending.mappings[ending.n++] = mapping;
-		else if (verdict.lease_s < left_s)
-			collect_shorter(broker, mapping, verdict.lease_s, re->now_ms);
-	}
-	collect_ending(broker, &ending);
-	re->ended = ending.n;
-}
-
-static void note_judged(struct broker *broker, const struct rejudging *re)
-{
-	struct judge_verdict verdict;
-	struct mapping *mapping;
-	uint32_t at = 0;
-
-	while ((mapping = table_next(broker->table, &at))) {
-		struct mapping to = *mapping;
-		uint32_t left_s = lease_left_s(mapping, re->now_ms);
-
-		if (re->only && strcmp(re->only->name, mapping->interface) != 0)
-			continue;
-		judge_mapping(broker, re->policy, mapping, left_s, &verdict);
-		memcpy(to.rule, verdict.rule, sizeof(to.rule));
-		if (verdict.lease_s < left_s)
-			to.expires_ms = re->now_ms + (int64_t)verdict.lease_s * 1000;
-		table_change(broker->table, mapping, &to);
-	}
-}
-
-int mapping_rejudge(struct broker *broker, const struct policy *policy,
-	const struct link *only, int64_t now_ms)
-{
-	struct rejudging re = { .policy = policy, .only = only, .now_ms = now_ms };
-	int r = kernel_apply(broker, collect_rejudging, &re, now_ms);
-
-	if (r < 0) {
-		log_error("event=kernel-refused text=\"nf_tables: %s\"", strerror(-r));
-		for (size_t i = 0; i < re.ended; i++)
-			table_stay(broker->table, broker->batch.ended[i]);
-		return r;
-	}
-	cut_flows(broker);
-	for (size_t i = 0; i < re.ended; i++) {
-		log_mapping("map-removed", broker->batch.ended[i],
-			end_words[MAPPING_REVOKED]);
-		table_remove(broker->table, broker->batch.ended[i]);
-	}
-	note_judged(broker, &re);
-	if (re.ended > 0)
-		table_changed(broker);
-	return (int)re.ended;
-}
-
-struct restoring {
-	struct broker *broker;
-	int64_t now_ms;
-	size_t dropped;
-};
-
-static int restore_one(const struct fw_mapping *found, void *arg)
-{
-	struct restoring *restoring = arg;
-	struct broker *broker = restoring->broker;
-	struct judge_verdict verdict = { .reason = IGW_BAD_ARGUMENT };
-	struct mapping mapping = {
-		.protocol = found->protocol,
-		.enabled = found->enabled,
-		.external_port = found->external_port,
-		.internal_port = found->internal_port,
-		.remote_host = found->remote_host,
-		.internal_client = found->internal_client,
-	};
-	uint64_t timeout_ms = found->timeout_ms;
-	int r = record_read(found->record, found->record_len, &mapping);
-
-	if (timeout_ms > (uint64_t)IGW_LEASE_MAX_S * 1000)
-		timeout_ms = (uint64_t)IGW_LEASE_MAX_S * 1000;
-	mapping.expires_ms = restoring->now_ms + (int64_t)timeout_ms;
-	if (r == 0)
-		judge_mapping(broker, broker->policy, &mapping,
-			lease_left_s(&mapping, restoring->now_ms), &verdict);
-	if (verdict.reason == IGW_OK) {
-		memcpy(mapping.rule, verdict.rule, sizeof(mapping.rule));
-		if (table_count(broker->table) < TABLE_MAPPINGS_MAX &&
-			table_add(broker->table, &mapping))
-			return 0;
-		verdict.reason = IGW_CONFLICT;
-	}
-	log_mapping("restore-rejected", &mapping, igw_reason_word(verdict.reason));
-	/* Root can have put more elements there than the batch has room for. */
-	if (broker->batch.n_matches < TABLE_MAPPINGS_MAX)
-		batch_cut(&broker->batch, &mapping);
-	restoring->dropped++;
-	return 0;
-}
-
-int mapping_restore(struct broker *broker, int64_t now_ms)
-{
-	struct restoring restoring = { .broker = broker, .now_ms = now_ms };
-	int r;
-
-	batch_clear(&broker->batch);
-	r = fw_load(broker->fw, restore_one, &restoring);
-	if (r < 0) {
-		log_error("cannot read the mappings in the kernel: %s", strerror(-r));
-		return r;
-	}
-	r = kernel_install(broker, now_ms);
-	if (r < 0) {
-		log_error("cannot install the nftables tables: %s", strerror(-r));
-		return r;
-	}
-	cut_flows(broker); /* of what was rejected */
-	log_info("event=restored mappings=%" PRIu32 " rejected=%zu",
-		table_count(broker->table), restoring.dropped);
-	/* A shorter lease than the one in the kernel may be in force now. */
-	return mapping_rejudge(broker, broker->policy, NULL, now_ms) < 0 ? -EIO : 0;
-}
-
-int mapping_flush(struct broker *broker)
+int mapping_flush(struct broker *broker, int64_t now_ms)
 {
 	struct mapping **all = broker->batch.ended;
 	struct mapping *mapping;
@@ -520,5 +293,5 @@ int mapping_flush(struct broker *broker)
 
 	while ((mapping = table_next(broker->table, &at)))
 		all[n++] = mapping;
-	return mapping_end(broker, all, n, MAPPING_FLUSHED);
+	return mapping_end(broker, all, n, MAPPING_FLUSHED, now_ms);
 }

@@ -28,31 +28,39 @@ void mapping_add(struct broker *broker, const struct judge_request *request, boo
 
 /* Ends these mappings, at most TABLE_MAPPINGS_MAX, in one transaction. Returns 0, or
  * -errno with all of them as they were. */
-int mapping_end(
-	struct broker *broker, struct mapping **mappings, size_t n, enum mapping_end why);
+int mapping_end(struct broker *broker, struct mapping **mappings, size_t n,
+	enum mapping_end why, int64_t now_ms);
 
 /* Ends what is due. What the kernel refuses is tried again a second later. */
 void mapping_expire(struct broker *broker, int64_t now_ms);
 
-/*
- * Judges all live mappings (or those of one link) by `policy`, ends those that it does
- * not allow and shortens leases that are too long, all in one transaction. Returns the
- * number ended, or -errno with everything as it was.
- */
-int mapping_rejudge(struct broker *broker, const struct policy *policy,
-	const struct link *only, int64_t now_ms);
-
-/* At start: takes over what an earlier run left in the kernel, as far as the policy still
- * allows it, and puts the tables in place. Returns 0 or -errno, logged. */
-int mapping_restore(struct broker *broker, int64_t now_ms);
-
 /* Ends all mappings. Returns 0 or -errno. */
-int mapping_flush(struct broker *broker);
+int mapping_flush(struct broker *broker, int64_t now_ms);
 
 /* Counts a refusal and tells the log, at a bounded rate. `rule` is the policy's rule that
  * denied it (for IGW_RULE), `what` is clean text. */
 void mapping_note_refusal(struct broker *broker, const struct link *link,
 	const struct igw_addr *client, enum igw_reason reason, const char *rule,
 	const char *what, int64_t now_ms);
+
+/* For the modules that change many mappings at once. */
+
+struct mapping_ending {
+	struct mapping **mappings;
+	size_t n;
+};
+
+/* A kernel_collect_fn: `arg` is a struct mapping_ending. Puts the end of these mappings
+ * and the cut of their flows into the batch. */
+void mapping_collect_ending(struct broker *broker, void *arg);
+
+/* One line about a mapping. */
+void mapping_log(const char *event, const struct mapping *mapping, const char *why);
+
+/* The word for the log. */
+const char *mapping_end_word(enum mapping_end why);
+
+/* The table has changed: workers are told. */
+void mapping_changed(struct broker *broker);
 
 #endif

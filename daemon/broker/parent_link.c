@@ -3,7 +3,7 @@
 #include "chan.h"
 #include "control.h"
 #include "log.h"
-#include "mapping.h"
+#include "rejudge.h"
 #include "workers.h"
 
 #include <errno.h>
@@ -108,7 +108,7 @@ static int on_worker_started(struct broker *broker, struct chan_msg *msg)
 	memcpy(&worker, msg->payload, sizeof(worker));
 	if (worker.link >= broker->n_links)
 		return -EBADMSG;
-	workers_attach(broker, &broker->links[worker.link], msg->fds[0]);
+	workers_attach(broker, &broker->links[worker.link], msg->fds[0], msg->seq);
 	msg->fds[0] = -1;
 	return 0;
 }
@@ -116,7 +116,7 @@ static int on_worker_started(struct broker *broker, struct chan_msg *msg)
 /* Puts a new policy in force: live mappings that it no longer allows end first. */
 static int take_policy(struct broker *broker, struct policy *policy, int64_t now_ms)
 {
-	int ended = mapping_rejudge(broker, policy, NULL, now_ms);
+	int ended = rejudge_all(broker, policy, NULL, now_ms);
 
 	if (ended < 0)
 		return ended;
@@ -160,7 +160,7 @@ static int on_policy_load(
 		log_warning("event=policy-warning text=%s",
 			igw_text_quote(quoted, sizeof(quoted), result.text));
 	}
-	control_reloaded(broker, &result);
+	control_reloaded(broker, msg->seq, &result);
 	return chan_send(broker->parent.fd, IGW_POLICY_RESULT, msg->seq, &result, NULL);
 }
 
@@ -172,15 +172,13 @@ static int on_policy_result(struct broker *broker, const struct chan_msg *msg)
 	if (!igw_msg_text_ok(result.text, sizeof(result.text)))
 		return -EBADMSG;
 	broker->policy_stale = true;
-	control_reloaded(broker, &result);
+	control_reloaded(broker, msg->seq, &result);
 	return 0;
 }
 
 static void on_parent(struct ev_source *source, uint32_t events, int64_t now_ms)
 {
-	struct broker *broker =
-		(struct broker *)(void *)((char *)source -
-					  offsetof(struct broker, parent));
+	struct broker *broker = ev_container(source, struct broker, parent);
 	struct chan_msg msg;
 	int r = chan_recv(source->fd, IGW_PARENT, &msg);
 
@@ -204,11 +202,11 @@ static void on_parent(struct ev_source *source, uint32_t events, int64_t now_ms)
 		/* Without its parent the broker cannot have workers; a new parent starts
 		 * a new broker, which finds the mappings in the kernel. */
 		log_error("the parent is gone: %s", strerror(-r));
-		broker->exit_code = BROKER_EXIT_FAILED;
+		broker->exit_code = IGW_EXIT_FAILED;
 		broker->orphaned = true;
 		ev_stop(broker->ev);
 	}
-	broker_schedule(broker, now_ms);
+	broker_schedule(broker);
 }
 
 int parent_link_watch(struct broker *broker)

@@ -34,6 +34,16 @@ size_t record_write(const struct mapping *mapping, uint8_t *buf, size_t size)
 	return wr.bad ? 0 : size - wr.left;
 }
 
+/* What an interface or a rule is called; these words go into log lines as they are. */
+static bool is_word(const char *text)
+{
+	for (; *text; text++) {
+		if (*text <= ' ' || *text > '~' || strchr("\"\\=", *text))
+			return false;
+	}
+	return true;
+}
+
 int record_read(const uint8_t *bytes, size_t len, struct mapping *ret)
 {
 	struct rd rd = { .at = bytes, .left = len };
@@ -51,7 +61,8 @@ int record_read(const uint8_t *bytes, size_t len, struct mapping *ret)
 	rd_text(&rd, mapping.interface, sizeof(mapping.interface));
 	rd_text(&rd, mapping.rule, sizeof(mapping.rule));
 	rd_text(&rd, description, sizeof(description));
-	if (rd.bad || rd.left != 0 || mapping.id == 0 || mapping.via > IGW_VIA_PCP)
+	if (rd.bad || rd.left != 0 || mapping.id == 0 || mapping.via > IGW_VIA_PCP ||
+		!is_word(mapping.interface) || !is_word(mapping.rule))
 		return -EBADMSG;
 	/* Cleaned again: the bytes need not be ours. */
 	igw_text_clean(mapping.description, sizeof(mapping.description), description);

@@ -94,6 +94,13 @@ void table_free(struct table *table)
 	free(table);
 }
 
+uint32_t table_left_s(const struct mapping *mapping, int64_t now_ms)
+{
+	int64_t left_ms = mapping->expires_ms - now_ms;
+
+	return left_ms > 0 ? (uint32_t)((left_ms + 999) / 1000) : 1;
+}
+
 struct clients *table_clients(struct table *table)
 {
 	return table->clients;
@@ -235,6 +242,22 @@ uint32_t table_endpoint(const struct table *table, uint8_t protocol,
 		return 0;
 	*ret_expires_ms = table->endpoints[at - 1].expires_ms;
 	return table->endpoints[at - 1].refs;
+}
+
+bool table_next_end(const struct table *table, uint32_t *at, struct table_end *ret)
+{
+	while (*at < table->endpoints_high) {
+		const struct endpoint *end = &table->endpoints[(*at)++];
+
+		if (end->refs == 0)
+			continue;
+		*ret = (struct table_end){ .protocol = end->protocol,
+			.port = end->port,
+			.addr = end->addr,
+			.expires_ms = end->expires_ms };
+		return true;
+	}
+	return false;
 }
 
 /* There are as many endpoints as slots, so a free one is always found. */

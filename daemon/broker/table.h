@@ -47,6 +47,10 @@ struct mapping {
 
 struct table;
 
+/* Seconds that are left of a mapping's lease, rounded up; at least 1, as long as it is
+ * listed. */
+uint32_t table_left_s(const struct mapping *mapping, int64_t now_ms);
+
 /* `seed` must be random: it keys the hashes. Returns 0 or -ENOMEM. */
 int table_new(uint64_t seed, struct table **ret);
 void table_free(struct table *table);
@@ -104,6 +108,18 @@ void table_remove(struct table *table, struct mapping *mapping);
  * at which none of them is left (not before the last one's end). */
 uint32_t table_endpoint(const struct table *table, uint8_t protocol,
 	const struct igw_addr *addr, uint16_t port, int64_t *ret_expires_ms);
+
+/* One internal end that enabled mappings lead to. */
+struct table_end {
+	uint8_t protocol;
+	uint16_t port;
+	struct igw_addr addr;
+	int64_t expires_ms; /* as of table_endpoint() */
+};
+
+/* The next internal end at or after position *at, which is moved behind it; false at the
+ * end. Start with 0; the table must not change meanwhile. */
+bool table_next_end(const struct table *table, uint32_t *at, struct table_end *ret);
 
 /*
  * Two steps for closing many mappings in one transaction: each is marked as leaving, and

@@ -17,7 +17,7 @@ enum {
 
 static struct link *link_of(struct ev_source *source)
 {
-	return (struct link *)(void *)((char *)source - offsetof(struct link, channel));
+	return ev_container(source, struct link, channel);
 }
 
 static void workers_detach(struct link *link)
@@ -37,7 +37,8 @@ void workers_replace(struct link *link, const char *why)
 
 	workers_detach(link);
 	igw_text_copy(kill.why, sizeof(kill.why), why);
-	if (chan_send(link->broker->parent.fd, IGW_WORKER_KILL, 0, &kill, NULL) < 0)
+	if (chan_send(link->broker->parent.fd, IGW_WORKER_KILL, link->generation, &kill,
+		    NULL) < 0)
 		log_error("cannot ask the parent for a new worker on %s", link->name);
 }
 
@@ -69,14 +70,15 @@ static void on_worker(struct ev_source *source, uint32_t events, int64_t now_ms)
 			"event=worker-lost interface=%s text=\"%s\"", link->name, why);
 		workers_replace(link, why);
 	}
-	broker_schedule(link->broker, now_ms);
+	broker_schedule(link->broker);
 }
 
-void workers_attach(struct broker *broker, struct link *link, int fd)
+void workers_attach(struct broker *broker, struct link *link, int fd, uint32_t generation)
 {
 	workers_detach(link);
 	link->channel = (struct ev_source){ .fd = fd, .ready = on_worker };
 	link->workers++;
+	link->generation = generation;
 	if (ev_add(broker->ev, &link->channel, EPOLLIN) < 0) {
 		close(fd);
 		link->channel.fd = -1;

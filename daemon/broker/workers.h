@@ -8,8 +8,10 @@
 
 #include "broker.h"
 
-/* Takes over the channel of a fresh worker for a link; closes a former one. */
-void workers_attach(struct broker *broker, struct link *link, int fd);
+/* Takes over the channel of a fresh worker for a link; closes a former one. `generation`
+ * is the parent's number for it. */
+void workers_attach(
+	struct broker *broker, struct link *link, int fd, uint32_t generation);
 
 /* Tells a worker what to serve, once its link has an address. */
 void workers_tell(struct link *link);

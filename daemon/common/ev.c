@@ -42,7 +42,7 @@ int64_t ev_now_ms(void)
 
 static struct ev *ev_of_timer(struct ev_source *source)
 {
-	return (struct ev *)((char *)source - offsetof(struct ev, timer));
+	return ev_container(source, struct ev, timer);
 }
 
 static void on_timer(struct ev_source *source, uint32_t events, int64_t now_ms)
@@ -58,7 +58,7 @@ static void on_timer(struct ev_source *source, uint32_t events, int64_t now_ms)
 
 static void on_signal(struct ev_source *source, uint32_t events, int64_t now_ms)
 {
-	struct ev *ev = (struct ev *)((char *)source - offsetof(struct ev, signals));
+	struct ev *ev = ev_container(source, struct ev, signals);
 	struct signalfd_siginfo info;
 
 	(void)events;

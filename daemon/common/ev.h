@@ -6,9 +6,14 @@
 #define IGDWARD_COMMON_EV_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct ev;
+
+/* The struct that a source is embedded in: ev_container(source, struct link, channel). */
+#define ev_container(source, type, member)                                               \
+	((type *)(void *)((char *)(source)-offsetof(type, member)))
 
 /* A source: embed it in what the descriptor belongs to, so that nothing is allocated. It
  * must stay where it is until ev_del(). */

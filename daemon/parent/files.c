@@ -42,8 +42,8 @@ int files_find_places(struct places *ret)
 			return -ENOENT;
 		*slash = '\0';
 	}
-	if (path_join(ret->libexec, prefix, "libexec/igdward") < 0 ||
-		path_join(ret->share, prefix, "share/igdward") < 0)
+	if (path_join(ret->libexec, prefix, IGDWARD_LIBEXEC) < 0 ||
+		path_join(ret->share, prefix, IGDWARD_SHARE) < 0)
 		return -ENAMETOOLONG;
 	if (strcmp(prefix, "/usr") == 0)
 		return path_join(ret->etc, "/etc", "igdward");
@@ -163,7 +163,13 @@ int files_make_dir(const char *path)
 		return -errno;
 	if (stat(path, &stat_is) < 0)
 		return -errno;
-	return S_ISDIR(stat_is.st_mode) ? 0 : -ENOTDIR;
+	if (!S_ISDIR(stat_is.st_mode))
+		return -ENOTDIR;
+	/* Whoever can put a link there could have root follow it. */
+	if ((stat_is.st_uid != 0 && stat_is.st_uid != geteuid()) ||
+		(stat_is.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return -EACCES;
+	return 0;
 }
 
 int files_lock(const char *run_dir)

@@ -37,7 +37,8 @@ int files_read(const char *path, size_t max, char *error, size_t error_size);
 /* A memfd that holds these bytes. Returns it or -errno. */
 int files_memfd(const char *name, const char *text, size_t len);
 
-/* Makes a folder if need be, mode 0755. Returns 0 or -errno. */
+/* Makes a folder if need be, mode 0755. Returns 0; -EACCES for one that others than root
+ * can write to; or another -errno. */
 int files_make_dir(const char *path);
 
 /*

@@ -2,6 +2,7 @@
  * igdwardd: started by the init system or by hand as root, in the foreground.
  */
 #include "files.h"
+#include "igdward/exit.h"
 #include "igdward/text.h"
 #include "log.h"
 #include "options.h"
@@ -209,14 +210,14 @@ static int prepare(const struct options *options, struct parent_setup *setup)
 static int run_check(struct parent_setup *setup)
 {
 	if (check_policy(setup) < 0)
-		return EXIT_CODE_INVALID;
+		return IGW_EXIT_INVALID;
 	if (geteuid() != 0) {
 		log_info("configuration and policy are valid; interfaces and users are "
 			 "checked for root only");
-		return EXIT_CODE_OK;
+		return IGW_EXIT_OK;
 	}
 	if (find_users(setup) < 0 || hand_on_config(setup) < 0)
-		return EXIT_CODE_FAILED;
+		return IGW_EXIT_FAILED;
 	setup->check_only = true;
 	return parent_run(setup);
 }
@@ -229,35 +230,35 @@ static int run(const struct options *options, struct parent_setup *setup)
 
 	if (r < 0) {
 		log_error("cannot find where igdwardd is installed: %s", strerror(-r));
-		return EXIT_CODE_FAILED;
+		return IGW_EXIT_FAILED;
 	}
 	if (read_config(options, setup) < 0)
-		return EXIT_CODE_INVALID;
+		return IGW_EXIT_INVALID;
 	if (options_apply(options, &setup->config) < 0)
-		return EXIT_CODE_USAGE;
+		return IGW_EXIT_USAGE;
 	log_set_level((enum log_level)setup->config.log_level);
 	if (!options->check && geteuid() != 0) {
 		log_error("must be started as root: it hands CAP_NET_ADMIN and two "
 			  "unprivileged users down to its children");
-		return EXIT_CODE_PERMISSION;
+		return IGW_EXIT_PERMISSION;
 	}
 	missing = options->check ? -1 : priv_missing(parent_caps());
 	if (missing >= 0) {
 		log_error("%s is missing: start with it, or give it to the container",
 			priv_name(missing, name));
-		return EXIT_CODE_PERMISSION;
+		return IGW_EXIT_PERMISSION;
 	}
 	if (options->teardown)
 		return find_users(setup) < 0 || prepare(options, setup) < 0
-			       ? EXIT_CODE_FAILED
+			       ? IGW_EXIT_FAILED
 			       : parent_teardown(setup);
 	if (choose_policy(setup) < 0)
-		return EXIT_CODE_FAILED;
+		return IGW_EXIT_FAILED;
 	if (options->check)
 		return run_check(setup);
 	if (find_users(setup) < 0 || prepare(options, setup) < 0 ||
 		hand_on_config(setup) < 0)
-		return EXIT_CODE_FAILED;
+		return IGW_EXIT_FAILED;
 	return parent_run(setup);
 }
 
@@ -270,14 +271,14 @@ int main(int argc, char **argv)
 
 	log_init("igdwardd");
 	if (options_parse(argc, argv, &options) < 0)
-		return EXIT_CODE_USAGE;
+		return IGW_EXIT_USAGE;
 	if (options.help) {
 		options_usage();
-		return EXIT_CODE_OK;
+		return IGW_EXIT_OK;
 	}
 	if (options.version) {
 		printf("igdwardd %s\n", IGDWARD_VERSION);
-		return EXIT_CODE_OK;
+		return IGW_EXIT_OK;
 	}
 	signal(SIGPIPE, SIG_IGN);
 	umask(022);

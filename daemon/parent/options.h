@@ -12,15 +12,6 @@ enum {
 	OPTIONS_PATH_MAX = 255,
 };
 
-/* Exit codes, the same numbers as the CLI's. */
-enum exit_code {
-	EXIT_CODE_OK = 0,
-	EXIT_CODE_FAILED = 1,
-	EXIT_CODE_USAGE = 2,
-	EXIT_CODE_PERMISSION = 4,
-	EXIT_CODE_INVALID = 6,
-};
-
 struct options {
 	char config[OPTIONS_PATH_MAX + 1]; /* "" = the default place */
 	char policy[OPTIONS_PATH_MAX + 1]; /* "" = as the config says */

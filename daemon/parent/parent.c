@@ -2,6 +2,7 @@
 
 #include "chan.h"
 #include "ev.h"
+#include "igdward/exit.h"
 #include "log.h"
 #include "notify.h"
 #include "policy.h"
@@ -22,8 +23,9 @@ enum {
 	BACKOFF_FIRST_MS = 100,
 	BACKOFF_MAX_MS = 30000,
 	LIVED_WELL_MS =
-		60000,	/* a child that lived this long starts with a clean slate */
-	STOP_MS = 4000, /* for children to end by themselves */
+		60000, /* a child that lived this long starts with a clean slate */
+	STOP_WORKERS_MS = 1500,	 /* for workers to say byebye and end */
+	STOP_BROKER_MS = 3000,	 /* and then for the broker to end mappings if told so */
 	WORKER_CANNOT_SERVE = 3, /* exit code of a worker: trying again is of no use */
 };
 
@@ -40,6 +42,9 @@ struct child {
 	int64_t started_ms;
 	int64_t start_at_ms; /* when it is to be started again; INT64_MAX = not */
 	int64_t backoff_ms;
+	uint32_t generation; /* counts starts, so that an order to end one cannot hit
+				the next */
+	bool expected;	     /* its end was ordered: no reason to wait */
 };
 
 struct parent {
@@ -51,7 +56,10 @@ struct parent {
 	size_t n_workers;
 	int policy_fd;	     /* the last good policy */
 	int candidate_fd;    /* one that the broker is judging, -1 = none */
+	uint32_t wanted_seq; /* of the last reload that the broker asked for */
+	bool reload_again;   /* asked for while a policy was being judged */
 	bool broker_started; /* the broker got as far as wanting workers, once */
+	bool workers_wanted; /* ... and so did the present one */
 	bool ready;
 	bool stopping;
 	int64_t stop_by_ms;
@@ -62,20 +70,24 @@ static void parent_schedule(struct parent *parent);
 
 static void child_died(struct child *child, int64_t now_ms)
 {
-	if (now_ms - child->started_ms > LIVED_WELL_MS || child->backoff_ms == 0)
+	if (child->expected || child->backoff_ms == 0 ||
+		now_ms - child->started_ms > LIVED_WELL_MS)
 		child->backoff_ms = BACKOFF_FIRST_MS;
 	else if (child->backoff_ms < BACKOFF_MAX_MS / 2)
 		child->backoff_ms *= 2;
 	else
 		child->backoff_ms = BACKOFF_MAX_MS;
 	child->pid = 0;
+	child->expected = false;
 	child->start_at_ms = now_ms + child->backoff_ms;
 }
 
-static void child_kill(const struct child *child, int signal)
+static void child_kill(struct child *child, int signal)
 {
-	if (child->pid > 0)
-		kill(child->pid, signal);
+	if (child->pid <= 0)
+		return;
+	child->expected = true;
+	kill(child->pid, signal);
 }
 
 static int child_start(struct parent *parent, struct child *child, const char *program,
@@ -110,11 +122,16 @@ static void start_worker(struct parent *parent, size_t link)
 	struct child *child = &parent->workers[link];
 	struct igw_worker worker = { .link = (uint32_t)link };
 	int pair[2];
-	int r = chan_pair(pair);
+	int r;
 
 	child->start_at_ms = INT64_MAX;
+	if (child->pid > 0)
+		return;
+	child->generation++;
+	r = chan_pair(pair);
 	if (r == 0) {
-		r = chan_send(parent->channel.fd, IGW_WORKER, 0, &worker, &pair[0]);
+		r = chan_send(parent->channel.fd, IGW_WORKER, child->generation, &worker,
+			&pair[0]);
 		if (r == 0)
 			r = child_start(parent, child, "igdward-upnp", false, pair[1]);
 		close(pair[0]);
@@ -126,20 +143,6 @@ static void start_worker(struct parent *parent, size_t link)
 	}
 }
 
-static void stop_children(struct parent *parent, int64_t now_ms);
-
-static void on_started(struct parent *parent, const struct chan_msg *msg)
-{
-	struct igw_started started;
-
-	memcpy(&started, msg->payload, sizeof(started));
-	parent->n_workers =
-		started.workers < IGW_LINKS_MAX ? started.workers : IGW_LINKS_MAX;
-	parent->broker_started = true;
-	for (size_t i = 0; i < parent->n_workers; i++)
-		start_worker(parent, i);
-}
-
 static void on_worker_kill(struct parent *parent, const struct chan_msg *msg)
 {
 	struct igw_worker_kill order;
@@ -147,8 +150,11 @@ static void on_worker_kill(struct parent *parent, const struct chan_msg *msg)
 	memcpy(&order, msg->payload, sizeof(order));
 	if (order.link >= parent->n_workers)
 		return;
-	/* It is reaped and started again as any worker that ended. */
-	child_kill(&parent->workers[order.link], SIGKILL);
+	/* It is reaped and started again as any worker that ended. One that broke the
+	 * protocol is not `expected`: if it does that again and again, it has to wait. */
+	if (msg->seq == parent->workers[order.link].generation &&
+		parent->workers[order.link].pid > 0)
+		kill(parent->workers[order.link].pid, SIGKILL);
 }
 
 static void drop_candidate(struct parent *parent)
@@ -158,7 +164,12 @@ static void drop_candidate(struct parent *parent)
 	parent->candidate_fd = -1;
 }
 
-/* Reads the policy file anew and has the broker judge it. */
+/*
+ * Reads the policy file anew and has the broker judge it, one file at a time: what is
+ * asked for meanwhile is read when the answer has come, so that the answer always belongs
+ * to the candidate. `wanted_seq` tells the broker which of its clients the outcome is
+ * for.
+ */
 static void reload(struct parent *parent)
 {
 	const char *path = parent->setup->policy_path;
@@ -166,21 +177,46 @@ static void reload(struct parent *parent)
 	struct igw_policy_result result = { 0 };
 	char error[IGW_MSG_TEXT_MAX + 1] = "";
 	char quoted[2 * IGW_MSG_TEXT_MAX];
-	int fd = files_read(path, POLICY_TEXT_MAX, error, sizeof(error));
+	int fd;
 
+	parent->reload_again = parent->candidate_fd >= 0 || parent->channel.fd < 0;
+	if (parent->reload_again)
+		return;
+	fd = files_read(path, POLICY_TEXT_MAX, error, sizeof(error));
 	if (fd < 0) {
 		log_error("event=policy-refused stays=1 text=%s",
 			igw_text_quote(quoted, sizeof(quoted), error));
 		result.error = (uint32_t)-fd;
 		igw_text_clean(result.text, sizeof(result.text), error);
-		chan_send(parent->channel.fd, IGW_POLICY_RESULT, 0, &result, NULL);
+		chan_send(parent->channel.fd, IGW_POLICY_RESULT, parent->wanted_seq,
+			&result, NULL);
 		return;
 	}
-	drop_candidate(parent);
-	parent->candidate_fd = fd;
 	igw_text_copy(load.path, sizeof(load.path), path);
-	if (chan_send(parent->channel.fd, IGW_POLICY_LOAD, 0, &load, &fd) < 0)
-		log_error("the broker does not take the policy");
+	if (chan_send(parent->channel.fd, IGW_POLICY_LOAD, parent->wanted_seq, &load,
+		    &fd) == 0) {
+		parent->candidate_fd = fd;
+		return;
+	}
+	log_error("the broker does not take the policy");
+	close(fd);
+}
+
+static void on_started(struct parent *parent, const struct chan_msg *msg)
+{
+	struct igw_started started;
+
+	if (parent->workers_wanted)
+		return;
+	parent->workers_wanted = true;
+	memcpy(&started, msg->payload, sizeof(started));
+	parent->n_workers =
+		started.workers < IGW_LINKS_MAX ? started.workers : IGW_LINKS_MAX;
+	parent->broker_started = true;
+	for (size_t i = 0; i < parent->n_workers; i++)
+		start_worker(parent, i);
+	if (parent->reload_again)
+		reload(parent);
 }
 
 static void on_policy_result(struct parent *parent, const struct chan_msg *msg)
@@ -194,6 +230,8 @@ static void on_policy_result(struct parent *parent, const struct chan_msg *msg)
 		parent->candidate_fd = -1;
 	}
 	drop_candidate(parent);
+	if (parent->reload_again)
+		reload(parent);
 }
 
 static void channel_drop(struct parent *parent)
@@ -207,9 +245,7 @@ static void channel_drop(struct parent *parent)
 
 static void on_channel(struct ev_source *source, uint32_t events, int64_t now_ms)
 {
-	struct parent *parent =
-		(struct parent *)(void *)((char *)source -
-					  offsetof(struct parent, channel));
+	struct parent *parent = ev_container(source, struct parent, channel);
 	struct chan_msg msg;
 	int r = chan_recv(source->fd, IGW_BROKER, &msg);
 
@@ -233,6 +269,7 @@ static void on_channel(struct ev_source *source, uint32_t events, int64_t now_ms
 	} else if (msg.id == IGW_WORKER_KILL) {
 		on_worker_kill(parent, &msg);
 	} else if (msg.id == IGW_POLICY_WANTED) {
+		parent->wanted_seq = msg.seq;
 		reload(parent);
 	} else if (msg.id == IGW_POLICY_RESULT) {
 		on_policy_result(parent, &msg);
@@ -265,6 +302,7 @@ static int start_broker(struct parent *parent)
 	if (r < 0)
 		return r;
 	parent->broker.start_at_ms = INT64_MAX;
+	parent->workers_wanted = false;
 	parent->channel = (struct ev_source){ .fd = pair[0], .ready = on_channel };
 	r = ev_add(parent->ev, &parent->channel, EPOLLIN);
 	if (r == 0)
@@ -287,7 +325,7 @@ static void stop_children(struct parent *parent, int64_t now_ms)
 
 	if (!parent->stopping) {
 		parent->stopping = true;
-		parent->stop_by_ms = now_ms + STOP_MS;
+		parent->stop_by_ms = now_ms + STOP_WORKERS_MS;
 		notify_send("STOPPING=1");
 		for (size_t i = 0; i < parent->n_workers; i++) {
 			parent->workers[i].start_at_ms = INT64_MAX;
@@ -296,17 +334,22 @@ static void stop_children(struct parent *parent, int64_t now_ms)
 	}
 	for (size_t i = 0; i < parent->n_workers; i++)
 		workers = workers || parent->workers[i].pid > 0;
-	if (!workers)
+	if (!workers && !parent->broker.expected && parent->broker.pid > 0) {
 		child_kill(&parent->broker, SIGTERM);
+		parent->stop_by_ms = now_ms + STOP_BROKER_MS;
+	}
 	if (!workers && parent->broker.pid == 0)
 		ev_stop(parent->ev);
 }
 
 static void broker_died(struct parent *parent, int status, int64_t now_ms)
 {
-	int code = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_CODE_FAILED;
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : IGW_EXIT_FAILED;
 
+	if (code != IGW_EXIT_INVALID && code != IGW_EXIT_OK)
+		code = IGW_EXIT_FAILED;
 	channel_drop(parent);
+	parent->reload_again = parent->reload_again || parent->candidate_fd >= 0;
 	drop_candidate(parent);
 	child_died(&parent->broker, now_ms);
 	if (parent->stopping)
@@ -338,7 +381,7 @@ static void worker_died(
 		return;
 	if (cannot && !parent->ready) {
 		/* It has said why; at first start that is for the admin to mend. */
-		parent->exit_code = EXIT_CODE_FAILED;
+		parent->exit_code = IGW_EXIT_FAILED;
 		stop_children(parent, now_ms);
 		return;
 	}
@@ -372,7 +415,7 @@ static void on_signal(void *arg, int signal, int64_t now_ms)
 
 	if (signal == SIGCHLD)
 		reap(parent, now_ms);
-	else if (signal == SIGHUP && parent->broker_started && parent->channel.fd >= 0)
+	else if (signal == SIGHUP && parent->broker_started)
 		reload(parent);
 	else if (signal == SIGTERM || signal == SIGINT)
 		stop_children(parent, now_ms);
@@ -384,10 +427,12 @@ static void on_due(void *arg, int64_t now_ms)
 	struct parent *parent = arg;
 
 	if (parent->stopping && now_ms >= parent->stop_by_ms) {
+		/* The broker was told to stop only when the workers had gone. */
+		parent->stop_by_ms = INT64_MAX;
 		for (size_t i = 0; i < parent->n_workers; i++)
 			child_kill(&parent->workers[i], SIGKILL);
-		child_kill(&parent->broker, SIGKILL);
-		parent->stop_by_ms = INT64_MAX;
+		if (parent->broker.expected)
+			child_kill(&parent->broker, SIGKILL);
 	}
 	if (!parent->stopping && parent->broker.start_at_ms <= now_ms &&
 		start_broker(parent) < 0)
@@ -423,7 +468,12 @@ int parent_run(const struct parent_setup *setup)
 		.channel.fd = -1,
 		.policy_fd = setup->policy_fd,
 		.candidate_fd = -1 };
-	int r = ev_open(&parent.ev);
+	int r;
+
+	/* Whoever started us may ignore it, and that would be inherited: children would
+	 * be reaped without a word. */
+	signal(SIGCHLD, SIG_DFL);
+	r = ev_open(&parent.ev);
 
 	for (size_t i = 0; i < IGW_LINKS_MAX; i++)
 		parent.workers[i].start_at_ms = INT64_MAX;
@@ -437,34 +487,10 @@ int parent_run(const struct parent_setup *setup)
 		r = ev_run(parent.ev);
 	if (r < 0) {
 		log_error("cannot run: %s", strerror(-r));
-		parent.exit_code = EXIT_CODE_FAILED;
+		parent.exit_code = IGW_EXIT_FAILED;
 	}
 	channel_drop(&parent);
 	drop_candidate(&parent);
 	ev_close(parent.ev);
 	return parent.exit_code;
-}
-
-int parent_teardown(const struct parent_setup *setup)
-{
-	char path[FILES_PATH_MAX + 32];
-	struct spawn spawn = { .path = path,
-		.arg = "--teardown",
-		.uid = setup->user,
-		.gid = setup->group,
-		.caps = BROKER_CAPS };
-	int pair[2], status;
-	pid_t pid;
-	int r = chan_pair(pair);
-
-	if (r < 0)
-		return EXIT_CODE_FAILED;
-	spawn.channel = pair[1];
-	snprintf(path, sizeof(path), "%s/igdward-broker", setup->places.libexec);
-	pid = spawn_child(&spawn);
-	close(pair[1]);
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		status = -1;
-	close(pair[0]);
-	return status < 0 ? EXIT_CODE_FAILED : WEXITSTATUS(status);
 }

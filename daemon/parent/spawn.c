@@ -35,7 +35,11 @@ static void spawn_exec(const struct spawn *spawn)
 	/* The parent's blocked signals would otherwise be the child's. */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	r = spawn_descriptors(spawn->channel);
+	/* Without a session of its own a child could type into the terminal that the
+	 * daemon was started from (TIOCSTI). */
+	r = setsid() < 0 ? -errno : 0;
+	if (r == 0)
+		r = spawn_descriptors(spawn->channel);
 	if (r == 0)
 		r = priv_become(spawn->uid, spawn->gid, spawn->caps);
 	if (r == 0) {

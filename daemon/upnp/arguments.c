@@ -16,7 +16,8 @@ static const char *local_name(IXML_Node *node)
 	return colon ? colon + 1 : name;
 }
 
-/* The text of a leaf element: one text node or nothing, and no other node (T22). */
+/* The text of a leaf element: one text node or nothing, and no other node, as a number
+ * with a comment or a CDATA section in it is two numbers to two readers. */
 static const char *leaf_text(IXML_Node *node)
 {
 	IXML_Node *child = ixmlNode_getFirstChild(node);

@@ -39,8 +39,9 @@ struct documents {
 /*
  * Derives all names from the link's UUID, so that they stay over restarts: the root
  * device has the UUID itself, the others count its last field up. The URLs carry a part
- * of it, which a web page in a LAN host's browser cannot know (T18, T19). Returns 0, or
- * -EINVAL when the UUID is not one.
+ * of it, which a web page in a LAN host's browser cannot know, neither one that posts
+ * across sites nor one whose name was rebound to our address. Returns 0, or -EINVAL when
+ * the UUID is not one.
  */
 int names_make(
 	const struct igd_tree *tree, const struct igw_link *link, struct names *ret);

@@ -34,11 +34,6 @@ struct process {
 	bool serves;
 };
 
-static struct process *process_of(struct ev_source *channel)
-{
-	return (struct process *)((char *)channel - offsetof(struct process, channel));
-}
-
 /* Log lines go by the channel from here on, and what the library prints, a line for every
  * job that it drops, goes nowhere. Builds with a sanitizer keep stderr for its reports.
  */
@@ -131,7 +126,7 @@ static _Noreturn void stop(struct process *process, enum worker_exit code)
 
 static void on_channel(struct ev_source *source, uint32_t events, int64_t now_ms)
 {
-	struct process *process = process_of(source);
+	struct process *process = ev_container(source, struct process, channel);
 	struct chan_msg msg;
 	int r;
 
@@ -202,7 +197,7 @@ static int start(struct process *process)
 
 int main(int argc, char **argv)
 {
-	static struct process process;
+	struct process process = { 0 };
 	int r;
 
 	(void)argv;

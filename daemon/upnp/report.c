@@ -11,6 +11,7 @@ enum {
 	REPORT_TEXT_MAX = 80, /* bytes of quoted client text in a report */
 };
 
+/* State outside of any struct, as the log's sink has no argument for one. */
 static struct {
 	pthread_mutex_t lock;
 	int fd;

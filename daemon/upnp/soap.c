@@ -152,7 +152,7 @@ static bool find_action(struct soap_call *call, IXML_Node *root)
 }
 
 void soap_run(struct soap_call *call, const char *udn, const char *service_id,
-	const struct igw_addr *client, IXML_Node *root, bool plain)
+	const struct igw_addr *client, IXML_Node *root, const char *trouble)
 {
 	const struct igd_argument *bad;
 
@@ -170,8 +170,8 @@ void soap_run(struct soap_call *call, const char *udn, const char *service_id,
 		soap_fail(call, SOAP_INVALID_ACTION);
 		return;
 	}
-	if (!plain) {
-		soap_bad_argument(call, SOAP_INVALID_ARGS, "with markup in its text");
+	if (trouble) {
+		soap_bad_argument(call, SOAP_INVALID_ARGS, trouble);
 		return;
 	}
 	bad = arguments_read(root, call->action->in, call->in);
@@ -228,7 +228,7 @@ static void on_action(struct worker *worker, UpnpActionRequest *request)
 	soap_run(&call, UpnpActionRequest_get_DevUDN_cstr(request),
 		UpnpActionRequest_get_ServiceID_cstr(request),
 		peer_address(UpnpActionRequest_get_CtrlPtIPAddr(request), &client), root,
-		request_is_plain());
+		request_trouble());
 	if (call.code == SOAP_OK) {
 		answer = make_answer(&call, ixmlNode_getNamespaceURI(root));
 		if (!answer)

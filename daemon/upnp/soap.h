@@ -68,11 +68,11 @@ bool soap_ask_wan(struct soap_call *call, struct igw_wan *ret);
 
 /*
  * Runs one action: `root` is the action's element, `client` NULL when the peer has no
- * IPv4 address, `plain` whether the request read the same for every reader
- * (gate/request.h). Fills *call but for `worker`, which is set.
+ * IPv4 address, `trouble` NULL or what the request came with that two readers read in two
+ * ways (gate/request.h). Fills *call but for `worker`, which is set.
  */
 void soap_run(struct soap_call *call, const char *udn, const char *service_id,
-	const struct igw_addr *client, IXML_Node *root, bool plain);
+	const struct igw_addr *client, IXML_Node *root, const char *trouble);
 
 /* The fault's text for a code that is not behind a reason. */
 const char *soap_code_text(enum soap_code code);

@@ -1,5 +1,6 @@
 #include "actions.h"
 #include "arguments.h"
+#include "ev.h"
 #include "log.h"
 #include "soap.h"
 
@@ -33,7 +34,7 @@ void wan_ip_get_type_info(struct soap_call *call)
 }
 
 /* RequestConnection and ForceTermination: a LAN host has no say in whether the household
- * is on line (T49). */
+ * is on line, or any malware there could cut it off. */
 void wan_ip_change_connection(struct soap_call *call)
 {
 	char client[IGW_ADDR_TEXT];
@@ -77,8 +78,8 @@ void wan_ip_get_address(struct soap_call *call)
 
 /*
  * The three arguments that name a mapping. While one is `adding`, the wildcards that are
- * not supported have codes of their own (WANIPConnection:1 §2.4.16); elsewhere there just
- * is no such mapping.
+ * not supported have codes of their own (WANIPConnection:1 §2.4.16). Elsewhere port 0 is
+ * no port, 402, and an address that no single host has names no mapping, 714.
  */
 static bool read_key(struct soap_call *call, bool adding, struct igw_map_key *ret)
 {
@@ -154,6 +155,7 @@ static bool read_add(struct soap_call *call, struct igw_map_add *add)
 	add->external_port = key.external_port;
 	add->protocol = key.protocol;
 	add->via = key.via;
+	add->asked_ms = (uint64_t)ev_now_ms();
 	add->enabled = enabled;
 	return true;
 }

@@ -108,6 +108,8 @@ struct igw_map_add {
 	struct igw_addr client; /* as seen on the wire */
 	struct igw_addr internal_client;
 	struct igw_addr remote_host; /* none = any */
+	uint64_t asked_ms; /* monotonic clock: a broker that was held up must not grant
+			      what the client was told has failed */
 	uint32_t lease_s;
 	uint16_t external_port;
 	uint16_t internal_port;
@@ -242,8 +244,10 @@ struct igw_ctl_status {
 	struct igw_addr wan_addr;
 	uint8_t wan_up;
 	uint8_t tables_owned;
-	uint8_t policy_stale; /* a later file was refused; the one in force is older */
-	uint8_t pad[5];
+	uint8_t policy_stale;	/* a later file was refused; the one in force is older */
+	uint8_t tables_missing; /* nftables tables of ours are gone or cannot be read */
+	uint8_t kernel_behind;	/* the kernel refused a change, which is tried again */
+	uint8_t pad[3];
 	char wan[IGW_IFNAME_MAX + 1];
 	char policy_path[IGW_PATH_MAX + 1];
 	char last_refusal[IGW_LOG_TEXT_MAX + 1];

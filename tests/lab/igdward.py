@@ -69,6 +69,7 @@ class Daemon:
         self.config_path = self.dir / "igdward.json"
         self.policy_path = self.dir / "policy.json"
         self.args = args
+        self.prefix_argv = []  # what starts the daemon, such as a shell with odd signals
         self.process = None
         self.lines = []
         self._news = threading.Condition()
@@ -110,7 +111,7 @@ class Daemon:
     @property
     def argv(self):
         """The command line of the daemon."""
-        return [str(self.prefix / "sbin/igdwardd"), "--config", str(self.config_path),
+        return [*self.prefix_argv, str(self.prefix / "sbin/igdwardd"), "--config", str(self.config_path),
                 "--run-dir", str(self.run_dir), "--state-dir", str(self.state_dir), *self.args]
 
     @property

@@ -11,6 +11,7 @@ import pytest
 from igdward import Daemon
 from lab import GST, INTERNET, LAN, LAN1, WAN, WAN1
 from netns import eventually, kill
+from traffic import Attempts
 
 FOREIGN = f"""
 table inet foreign {{
@@ -171,6 +172,19 @@ def test_floor_outlives_the_daemon(lab, daemon):
         daemon.teardown()
         assert not {"inet igdward", "inet igdward_floor"} & lab.tables()
         assert attacks(lab) == {"connected"}  # only the floor held them
+
+
+def test_floor_holds_at_every_moment(lab, daemon):
+    """Not one attempt gets through while the daemon is reloaded, restarted and killed."""
+    with foreign_dnat(lab):
+        with Attempts(lab.wan1, [(WAN, port) for port in ATTACKS]) as attempts:
+            for _ in range(3):
+                daemon.cli("reload")
+                daemon.restart()
+                daemon.kill_all()
+                daemon.start()
+        assert set(attempts.met) == {"dropped"} and attempts.met.total() > 50, attempts.met
+        assert_floor_holds(lab)
 
 
 def test_routed_smb_is_dropped(lab, daemon):

@@ -1,8 +1,31 @@
 """Traffic that goes on while something happens to the daemon."""
 
 import threading
+from collections import Counter
 
 from netns import DEADLINE_S
+
+
+class Attempts:
+    """Context manager: tries to connect to ports again and again; `met` counts the outcomes."""
+
+    def __init__(self, host, targets):
+        self._try = lambda: host.tcp_probe(targets, within=0.05).values()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, daemon=True)
+        self.met = Counter()
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join(DEADLINE_S)
+
+    def _loop(self):
+        while not self._stop.is_set():
+            self.met.update(self._try())
 
 
 class Visitors:

@@ -188,6 +188,7 @@ struct igw_map_add add_of(unsigned host, uint16_t external_port, uint16_t intern
 {
 	return (struct igw_map_add){ .client = host_of(host),
 		.internal_client = host_of(host),
+		.asked_ms = INT64_MAX, /* never too late */
 		.lease_s = 3600,
 		.external_port = external_port,
 		.internal_port = internal_port,

@@ -70,16 +70,16 @@ static void serve_ok(struct fake *fake, int fd)
 static void test_list(void **state)
 {
 	(void)state;
-	expect(serve_mappings, NULL, ARGS("list"), CLI_OK,
+	expect(serve_mappings, NULL, ARGS("list"), IGW_EXIT_OK,
 		LIST_HEAD LIST_UDP
 		"0000002a  tcp    8080      192.168.1.10:80                   "
 		"59m 12s     2  web\n",
 		"");
-	expect(serve_one, &tcp_mapping, ARGS("list"), CLI_OK,
+	expect(serve_one, &tcp_mapping, ARGS("list"), IGW_EXIT_OK,
 		"ID        PROTO  EXTERNAL  INTERNAL         LEASE    CONN  DESCRIPTION\n"
 		"0000002a  tcp    8080      192.168.1.10:80  59m 12s     2  web\n",
 		"");
-	expect(serve_ok, NULL, ARGS("list"), CLI_OK, "no mappings\n", "");
+	expect(serve_ok, NULL, ARGS("list"), IGW_EXIT_OK, "no mappings\n", "");
 }
 
 #define JSON_TCP                                                                         \
@@ -103,9 +103,9 @@ static void test_list(void **state)
 static void test_list_json(void **state)
 {
 	(void)state;
-	expect(serve_mappings, NULL, ARGS("list", "--json"), CLI_OK,
+	expect(serve_mappings, NULL, ARGS("list", "--json"), IGW_EXIT_OK,
 		JSON_DATA("[" JSON_UDP "," JSON_TCP "]"), "");
-	expect(serve_ok, NULL, ARGS("list", "--json"), CLI_OK, JSON_DATA("[]"), "");
+	expect(serve_ok, NULL, ARGS("list", "--json"), IGW_EXIT_OK, JSON_DATA("[]"), "");
 }
 
 static void test_list_filter(void **state)
@@ -132,7 +132,8 @@ static void test_list_filter(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++)
-		expect(serve_mappings, NULL, cases[i].args, CLI_OK, *cases[i].out, "");
+		expect(serve_mappings, NULL, cases[i].args, IGW_EXIT_OK, *cases[i].out,
+			"");
 }
 
 static void serve_many(struct fake *fake, int fd)
@@ -175,12 +176,12 @@ static void test_list_many(void **state)
 	fake_start(&fake, serve_many, &n);
 	run_init(&run, fake.path);
 	run_cli(&run, ARGS("list"));
-	assert_int_equal(run.code, CLI_OK);
+	assert_int_equal(run.code, IGW_EXIT_OK);
 	for (const char *at = run.out; (at = strchr(at, '\n')) != NULL; at++)
 		lines++;
 	assert_int_equal(lines, n + 1);
 	run_cli(&run, ARGS("list", "--json"));
-	assert_int_equal(run.code, CLI_OK);
+	assert_int_equal(run.code, IGW_EXIT_OK);
 	fake_stop(&fake);
 	check_sorted(run.out, n);
 	run_free(&run);
@@ -189,7 +190,7 @@ static void test_list_many(void **state)
 static void test_show(void **state)
 {
 	(void)state;
-	expect(serve_one, &tcp_mapping, ARGS("show", "0000002A"), CLI_OK,
+	expect(serve_one, &tcp_mapping, ARGS("show", "0000002A"), IGW_EXIT_OK,
 		"id            0000002a\n"
 		"protocol      tcp\n"
 		"external port 8080\n"
@@ -203,7 +204,7 @@ static void test_show(void **state)
 		"connections   2\n"
 		"description   web\n",
 		"");
-	expect(serve_one, &udp_mapping, ARGS("show", "deadbeef"), CLI_OK,
+	expect(serve_one, &udp_mapping, ARGS("show", "deadbeef"), IGW_EXIT_OK,
 		"id            deadbeef\n"
 		"protocol      udp\n"
 		"external port 3074, not enabled\n"
@@ -218,7 +219,7 @@ static void test_show(void **state)
 		"description   \\x1b[2J\\x9b31mStra\\xc3\\x9fe\\x0d\\x0alist "
 		"\\xe2\\x80\\xae \\x7f end\n",
 		"");
-	expect(serve_one, &udp_mapping, ARGS("show", "deadbeef", "--json"), CLI_OK,
+	expect(serve_one, &udp_mapping, ARGS("show", "deadbeef", "--json"), IGW_EXIT_OK,
 		JSON_DATA(JSON_UDP), "");
 }
 
@@ -245,7 +246,7 @@ static void test_explain_allowed(void **state)
 	};
 
 	(void)state;
-	expect(serve_verdict, &verdict, ARGS(EXPLAIN), CLI_OK,
+	expect(serve_verdict, &verdict, ARGS(EXPLAIN), IGW_EXIT_OK,
 		"request       tcp 8080 to 192.168.1.10 port 80, from 192.168.1.10 by "
 		"upnp\n"
 		"verdict       allowed\n"
@@ -255,7 +256,7 @@ static void test_explain_allowed(void **state)
 		"lease         1h\n"
 		"link          br-lan, 02:42:ac:11:00:0a\n",
 		"");
-	expect(serve_verdict, &verdict, ARGS(EXPLAIN, "--json"), CLI_OK,
+	expect(serve_verdict, &verdict, ARGS(EXPLAIN, "--json"), IGW_EXIT_OK,
 		JSON_DATA(
 			"{\"allowed\":true,\"verdict\":\"allowed\",\"reason\":\"ok\","
 			"\"sentence\":\"allowed\",\"rule\":\"high-ports\",\"lease_s\":3600,"
@@ -275,7 +276,7 @@ static void test_explain_refused(void **state)
 	(void)state;
 	expect(serve_verdict, &floor,
 		ARGS(EXPLAIN, "--internal-client", "192.168.1.20", "--via", "pcp"),
-		CLI_FAILED,
+		IGW_EXIT_FAILED,
 		"request       tcp 8080 to 192.168.1.20 port 80, from 192.168.1.10 by "
 		"pcp\n"
 		"verdict       refused\n"
@@ -286,7 +287,7 @@ static void test_explain_refused(void **state)
 		"lease         none\n",
 		"");
 	expect(serve_verdict, &rule, ARGS(EXPLAIN, "--json", "--remote-host", "1.2.3.4"),
-		CLI_FAILED,
+		IGW_EXIT_FAILED,
 		JSON_DATA("{\"allowed\":false,\"verdict\":\"refused\","
 			  "\"reason\":\"rule:no-consoles\","
 			  "\"sentence\":\"a rule of the policy denies it\","
@@ -363,9 +364,9 @@ static void serve_answer(struct fake *fake, int fd)
 static void test_delete(void **state)
 {
 	(void)state;
-	expect(serve_ok, NULL, ARGS("delete", "0000002A"), CLI_OK, "deleted 0000002a\n",
-		"");
-	expect(serve_ok, NULL, ARGS("--json", "delete", "0000002a"), CLI_OK,
+	expect(serve_ok, NULL, ARGS("delete", "0000002A"), IGW_EXIT_OK,
+		"deleted 0000002a\n", "");
+	expect(serve_ok, NULL, ARGS("--json", "delete", "0000002a"), IGW_EXIT_OK,
 		JSON_DATA("{\"id\":\"0000002a\",\"deleted\":true}"), "");
 }
 
@@ -375,14 +376,14 @@ static void test_reload(void **state)
 		"/etc/igdward/policy.json:3:5: /rules/0: can never match" };
 
 	(void)state;
-	expect(serve_ok, NULL, ARGS("reload"), CLI_OK, "policy reloaded\n", "");
-	expect(serve_ok, NULL, ARGS("reload", "--json"), CLI_OK,
+	expect(serve_ok, NULL, ARGS("reload"), IGW_EXIT_OK, "policy reloaded\n", "");
+	expect(serve_ok, NULL, ARGS("reload", "--json"), IGW_EXIT_OK,
 		JSON_DATA("{\"reloaded\":true,\"warning\":\"\"}"), "");
-	expect(serve_answer, &warned, ARGS("reload"), CLI_OK,
+	expect(serve_answer, &warned, ARGS("reload"), IGW_EXIT_OK,
 		"policy reloaded\n"
 		"warning       /etc/igdward/policy.json:3:5: /rules/0: can never match\n",
 		"");
-	expect(serve_answer, &warned, ARGS("reload", "--json"), CLI_OK,
+	expect(serve_answer, &warned, ARGS("reload", "--json"), IGW_EXIT_OK,
 		JSON_DATA(
 			"{\"reloaded\":true,\"warning\":\"/etc/igdward/policy.json:3:5: "
 			"/rules/0: can never match\"}"),
@@ -397,39 +398,39 @@ static void test_answers(void **state)
 {
 	static const struct {
 		struct answer answer;
-		enum cli_exit code;
+		enum igw_exit code;
 		const char *err, *json;
 	} cases[] = {
-		{ { IGW_CTL_FAILED, "" }, CLI_FAILED, "igdward: that failed\n",
+		{ { IGW_CTL_FAILED, "" }, IGW_EXIT_FAILED, "igdward: that failed\n",
 			JSON_ERROR("failed", "that failed", "") },
-		{ { IGW_CTL_FAILED, "kernel\x1b[m: EPERM" }, CLI_FAILED,
+		{ { IGW_CTL_FAILED, "kernel\x1b[m: EPERM" }, IGW_EXIT_FAILED,
 			"igdward: kernel\\x1b[m: EPERM\n",
 			JSON_ERROR("failed", "kernel\\\\x1b[m: EPERM", "") },
-		{ { IGW_CTL_NOT_FOUND, "" }, CLI_NOT_FOUND,
+		{ { IGW_CTL_NOT_FOUND, "" }, IGW_EXIT_NOT_FOUND,
 			"igdward: there is no such mapping\n",
 			JSON_ERROR("not-found", "there is no such mapping", "") },
-		{ { IGW_CTL_DENIED, "" }, CLI_NO_PERMISSION,
+		{ { IGW_CTL_DENIED, "" }, IGW_EXIT_PERMISSION,
 			"igdward: only root may do that\n",
 			JSON_ERROR("no-permission", "only root may do that", "") },
-		{ { IGW_CTL_DENIED, "you are not root" }, CLI_NO_PERMISSION,
+		{ { IGW_CTL_DENIED, "you are not root" }, IGW_EXIT_PERMISSION,
 			"igdward: you are not root\n",
 			JSON_ERROR("no-permission", "you are not root", "") },
-		{ { IGW_CTL_INVALID, "" }, CLI_INVALID,
+		{ { IGW_CTL_INVALID, "" }, IGW_EXIT_INVALID,
 			"igdward: the policy is not valid\n",
 			JSON_ERROR("invalid", "the policy is not valid", "") },
 		{ { IGW_CTL_INVALID, "/p.json:3:5: /rules/0/action: found \"x\": y" },
-			CLI_INVALID,
+			IGW_EXIT_INVALID,
 			"igdward: /p.json:3:5: /rules/0/action: found \"x\": y\n",
 			JSON_ERROR("invalid",
 				"/p.json:3:5: /rules/0/action: found \\\"x\\\": y",
 				"/rules/0/action") },
-		{ { IGW_CTL_INVALID, "a: /b/p.json:3:5: '[' expected" }, CLI_INVALID,
+		{ { IGW_CTL_INVALID, "a: /b/p.json:3:5: '[' expected" }, IGW_EXIT_INVALID,
 			"igdward: a: /b/p.json:3:5: '[' expected\n",
 			JSON_ERROR("invalid", "a: /b/p.json:3:5: '[' expected", "") },
-		{ { IGW_CTL_INVALID, "p:1:2: /no-end" }, CLI_INVALID,
+		{ { IGW_CTL_INVALID, "p:1:2: /no-end" }, IGW_EXIT_INVALID,
 			"igdward: p:1:2: /no-end\n",
 			JSON_ERROR("invalid", "p:1:2: /no-end", "") },
-		{ { IGW_CTL_INVALID, ": /" }, CLI_INVALID, "igdward: : /\n",
+		{ { IGW_CTL_INVALID, ": /" }, IGW_EXIT_INVALID, "igdward: : /\n",
 			JSON_ERROR("invalid", ": /", "") },
 	};
 
@@ -459,7 +460,7 @@ static void test_output_fails(void **state)
 	run.cli.err = tmpfile();
 	assert_non_null(run.cli.out);
 	assert_non_null(run.cli.err);
-	assert_int_equal(cli_run(&run.cli, 2, argv), CLI_FAILED);
+	assert_int_equal(cli_run(&run.cli, 2, argv), IGW_EXIT_FAILED);
 	fclose(run.cli.out);
 	fclose(run.cli.err);
 }

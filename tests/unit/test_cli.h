@@ -155,7 +155,7 @@ struct run {
 	struct cli cli; /* set before run_cli() what should differ from the defaults */
 	char *out;
 	char *err;
-	enum cli_exit code;
+	enum igw_exit code;
 };
 
 static inline void run_init(struct run *run, const char *socket)
@@ -199,7 +199,7 @@ static inline void run_free(struct run *run)
 
 /* The usual test: a broker that serves so, one command, then its code and its texts. */
 static inline void expect(fake_serve_fn serve, const void *arg, const char *const *args,
-	enum cli_exit code, const char *out, const char *err)
+	enum igw_exit code, const char *out, const char *err)
 {
 	struct fake fake;
 	struct run run;

@@ -5,7 +5,7 @@
 #define NO_SOCKET "/nowhere/igdward-test.sock"
 
 static void check(
-	const char *const *args, enum cli_exit code, const char *out, const char *err)
+	const char *const *args, enum igw_exit code, const char *out, const char *err)
 {
 	struct run run;
 
@@ -20,7 +20,7 @@ static void check(
 /* Wrong usage: exit code 2, and the message on stderr, or as JSON on stdout. */
 static void check_usage(const char *const *args, const char *err)
 {
-	check(args, CLI_USAGE, "", err);
+	check(args, IGW_EXIT_USAGE, "", err);
 }
 
 #define HELP "; see 'igdward help'\n"
@@ -55,7 +55,7 @@ static void test_verb(void **state)
 	check_usage(ARGS("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
 		"igdward: no such verb: "
 		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" HELP);
-	check(ARGS("lst", "--json"), CLI_USAGE,
+	check(ARGS("lst", "--json"), IGW_EXIT_USAGE,
 		"{\"error\":{\"code\":\"usage\",\"message\":\"no such verb: lst; did you "
 		"mean 'list'?\",\"path\":\"\"}}\n",
 		"");
@@ -74,7 +74,7 @@ static void test_options(void **state)
 	check_usage(ARGS("--help=x"), "igdward: --help takes no value" HELP);
 	check_usage(ARGS("list", "--client=1.2.3.4", "--client", "1.2.3.5"),
 		"igdward: --client is given twice" HELP);
-	check(ARGS("--json", "--colour"), CLI_USAGE,
+	check(ARGS("--json", "--colour"), IGW_EXIT_USAGE,
 		"{\"error\":{\"code\":\"usage\",\"message\":\"unknown option: --colour"
 		"; see 'igdward help'\",\"path\":\"\"}}\n",
 		"");
@@ -125,10 +125,10 @@ static void test_ids(void **state)
 	run_init(&run, NO_SOCKET);
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		run_cli(&run, ARGS("show", bad[i]));
-		assert_int_equal(run.code, CLI_USAGE);
+		assert_int_equal(run.code, IGW_EXIT_USAGE);
 		assert_non_null(strstr(run.err, "not an id of eight hexadecimal digits"));
 		run_cli(&run, ARGS("delete", bad[i]));
-		assert_int_equal(run.code, CLI_USAGE);
+		assert_int_equal(run.code, IGW_EXIT_USAGE);
 	}
 	run_free(&run);
 }
@@ -233,7 +233,7 @@ static void test_help(void **state)
 	run_init(&run, NO_SOCKET);
 	for (size_t i = 0; i < COUNT(overview); i++) {
 		run_cli(&run, overview[i]);
-		assert_int_equal(run.code, CLI_OK);
+		assert_int_equal(run.code, IGW_EXIT_OK);
 		assert_string_equal(run.err, "");
 		assert_ptr_equal(
 			strstr(run.out, "usage: igdward [--socket PATH]"), run.out);
@@ -242,15 +242,15 @@ static void test_help(void **state)
 			assert_true(strcspn(at, "\n") <= CLI_COLUMNS);
 	}
 	run_free(&run);
-	check(ARGS("help", "show"), CLI_OK,
+	check(ARGS("help", "show"), IGW_EXIT_OK,
 		"usage: igdward show ID\n\neverything about one mapping\n", "");
-	check(ARGS("show", "--help"), CLI_OK,
+	check(ARGS("show", "--help"), IGW_EXIT_OK,
 		"usage: igdward show ID\n\neverything about one mapping\n", "");
-	check(ARGS("-h", "policy", "check", "FILE"), CLI_OK,
+	check(ARGS("-h", "policy", "check", "FILE"), IGW_EXIT_OK,
 		"usage: igdward policy check [FILE]\n\n"
 		"check a policy file; needs no daemon\n",
 		"");
-	check(ARGS("help", "show", "--json"), CLI_OK,
+	check(ARGS("help", "show", "--json"), IGW_EXIT_OK,
 		"{\"schema\":1,\"data\":{\"name\":\"show\",\"usage\":\"ID\","
 		"\"help\":\"everything about one mapping\"}}\n",
 		"");
@@ -267,7 +267,7 @@ static void test_help_json(void **state)
 	(void)state;
 	run_init(&run, NO_SOCKET);
 	run_cli(&run, ARGS("--json", "--help"));
-	assert_int_equal(run.code, CLI_OK);
+	assert_int_equal(run.code, IGW_EXIT_OK);
 	assert_non_null(strstr(run.out, "{\"schema\":1,\"data\":[{\"name\":\"status\","));
 	assert_non_null(strstr(run.out, "\"name\":\"policy check\""));
 	run_free(&run);
@@ -280,10 +280,10 @@ static void test_version(void **state)
 	(void)state;
 	run_init(&run, NO_SOCKET);
 	run_cli(&run, ARGS("version"));
-	assert_int_equal(run.code, CLI_OK);
+	assert_int_equal(run.code, IGW_EXIT_OK);
 	assert_ptr_equal(strstr(run.out, "igdward "), run.out);
 	run_cli(&run, ARGS("version", "--json"));
-	assert_int_equal(run.code, CLI_OK);
+	assert_int_equal(run.code, IGW_EXIT_OK);
 	assert_non_null(strstr(run.out, "{\"schema\":1,\"data\":{\"version\":\""));
 	run_free(&run);
 }

@@ -5,7 +5,7 @@ enum {
 	SHORT_MS = 60, /* for a broker that never accepts */
 };
 
-static void run_at(const char *path, int timeout_ms, enum cli_exit code, const char *err)
+static void run_at(const char *path, int timeout_ms, enum igw_exit code, const char *err)
 {
 	struct run run;
 
@@ -24,14 +24,14 @@ static void test_not_running(void **state)
 	char below[128];
 
 	(void)state;
-	run_at("/tmp/igdward-no-such/ctl.sock", FAKE_TIMEOUT_MS, CLI_NOT_RUNNING,
+	run_at("/tmp/igdward-no-such/ctl.sock", FAKE_TIMEOUT_MS, IGW_EXIT_NOT_RUNNING,
 		"igdward: igdwardd is not running: there is no socket "
 		"/tmp/igdward-no-such/ctl.sock\n");
 	fake_listen(&fake, SOCK_SEQPACKET);
 	snprintf(below, sizeof(below), "%s/below", fake.path);
-	run_at(below, FAKE_TIMEOUT_MS, CLI_NOT_RUNNING, "there is no socket");
+	run_at(below, FAKE_TIMEOUT_MS, IGW_EXIT_NOT_RUNNING, "there is no socket");
 	close(fake.listen_fd);
-	run_at(fake.path, FAKE_TIMEOUT_MS, CLI_NOT_RUNNING,
+	run_at(fake.path, FAKE_TIMEOUT_MS, IGW_EXIT_NOT_RUNNING,
 		"igdwardd is not running: nobody listens on");
 	fake_unlink(&fake);
 }
@@ -47,7 +47,7 @@ static void test_not_running_json(void **state)
 	assert_string_equal(run.out,
 		"{\"error\":{\"code\":\"not-running\",\"message\":\"igdwardd is not "
 		"running: there is no socket /nowhere\",\"path\":\"\"}}\n");
-	assert_int_equal(run.code, CLI_NOT_RUNNING);
+	assert_int_equal(run.code, IGW_EXIT_NOT_RUNNING);
 	run_free(&run);
 }
 
@@ -61,7 +61,7 @@ static void test_no_permission(void **state)
 	assert_int_equal(chmod(fake.path, root ? 0600 : 0), 0);
 	if (root)
 		assert_int_equal(seteuid(65534), 0);
-	run_at(fake.path, FAKE_TIMEOUT_MS, CLI_NO_PERMISSION, "no permission to use");
+	run_at(fake.path, FAKE_TIMEOUT_MS, IGW_EXIT_PERMISSION, "no permission to use");
 	if (root)
 		assert_int_equal(seteuid(0), 0);
 	fake_unlink(&fake);
@@ -74,15 +74,15 @@ static void test_wrong_socket(void **state)
 
 	(void)state;
 	fake_listen(&fake, SOCK_STREAM);
-	run_at(fake.path, FAKE_TIMEOUT_MS, CLI_FAILED,
+	run_at(fake.path, FAKE_TIMEOUT_MS, IGW_EXIT_FAILED,
 		"is not igdward's control socket\n");
 	fake_unlink(&fake);
 	memset(path, 'p', sizeof(path));
 	path[108] = '\0';
-	run_at(path, FAKE_TIMEOUT_MS, CLI_USAGE, "at most 107 bytes");
+	run_at(path, FAKE_TIMEOUT_MS, IGW_EXIT_USAGE, "at most 107 bytes");
 	path[107] = '\0';
-	run_at(path, FAKE_TIMEOUT_MS, CLI_NOT_RUNNING, "there is no socket");
-	run_at("", FAKE_TIMEOUT_MS, CLI_NOT_RUNNING, "nobody listens");
+	run_at(path, FAKE_TIMEOUT_MS, IGW_EXIT_NOT_RUNNING, "there is no socket");
+	run_at("", FAKE_TIMEOUT_MS, IGW_EXIT_NOT_RUNNING, "nobody listens");
 }
 
 /* Connections queue up and nobody accepts them. */
@@ -100,7 +100,7 @@ static void test_queue_full(void **state)
 		r = connect(fds[i], (struct sockaddr *)&addr, sizeof(addr));
 	}
 	assert_int_equal(r, -1);
-	run_at(fake.path, SHORT_MS, CLI_FAILED, "igdwardd is too busy to answer\n");
+	run_at(fake.path, SHORT_MS, IGW_EXIT_FAILED, "igdwardd is too busy to answer\n");
 	for (size_t i = 0; i < COUNT(fds); i++)
 		close(fds[i]);
 	fake_unlink(&fake);

@@ -88,7 +88,7 @@ static void test_valid(void **state)
 	snprintf(line, sizeof(line), "%s: valid, 1 rule\n", f.etc);
 	assert_string_equal(run.out, line);
 	assert_string_equal(run.err, "");
-	assert_int_equal(run.code, CLI_OK);
+	assert_int_equal(run.code, IGW_EXIT_OK);
 	run_free(&run);
 	run_check(&run, &f, ARGS("--json", "policy", "check", f.etc));
 	snprintf(line, sizeof(line),
@@ -96,7 +96,7 @@ static void test_valid(void **state)
 		"\"warnings\":[],\"warnings_total\":0}}\n",
 		f.etc);
 	assert_string_equal(run.out, line);
-	assert_int_equal(run.code, CLI_OK);
+	assert_int_equal(run.code, IGW_EXIT_OK);
 	run_free(&run);
 	folder_remove(&f);
 }
@@ -115,7 +115,7 @@ static void test_invalid(void **state)
 	snprintf(start, sizeof(start), "%s:3:3: /rulse: ", f.etc);
 	assert_ptr_equal(strstr(run.err, start), run.err);
 	assert_string_equal(run.out, "");
-	assert_int_equal(run.code, CLI_INVALID);
+	assert_int_equal(run.code, IGW_EXIT_INVALID);
 	run_free(&run);
 	run_check(&run, &f, ARGS("policy", "check", f.etc, "--json"));
 	assert_ptr_equal(
@@ -127,7 +127,7 @@ static void test_invalid(void **state)
 		f.etc);
 	assert_non_null(strstr(run.out, start));
 	assert_string_equal(run.err, "");
-	assert_int_equal(run.code, CLI_INVALID);
+	assert_int_equal(run.code, IGW_EXIT_INVALID);
 	run_free(&run);
 	folder_remove(&f);
 }
@@ -147,13 +147,13 @@ static void test_warnings(void **state)
 	assert_non_null(strstr(run.err, "/rules/1"));
 	assert_non_null(strstr(run.err, ": warning: "));
 	assert_non_null(strstr(run.out, "valid, 2 rules\n"));
-	assert_int_equal(run.code, CLI_OK);
+	assert_int_equal(run.code, IGW_EXIT_OK);
 	run_free(&run);
 	run_check(&run, &f, ARGS("policy", "check", f.etc, "--json"));
 	assert_non_null(strstr(run.out, "\"warnings\":[{\"message\":\""));
 	assert_non_null(strstr(run.out, "\"path\":\"/rules/1"));
 	assert_non_null(strstr(run.out, "\"warnings_total\":1"));
-	assert_int_equal(run.code, CLI_OK);
+	assert_int_equal(run.code, IGW_EXIT_OK);
 	run_free(&run);
 	folder_remove(&f);
 }
@@ -177,7 +177,7 @@ static void test_many_warnings(void **state)
 	assert_int_equal(fclose(file), 0);
 	run_check(&run, &f, ARGS("policy", "check", f.etc));
 	assert_non_null(strstr(run.err, " more warnings\n"));
-	assert_int_equal(run.code, CLI_OK);
+	assert_int_equal(run.code, IGW_EXIT_OK);
 	run_free(&run);
 	folder_remove(&f);
 }
@@ -190,13 +190,13 @@ static void test_default_place(void **state)
 	(void)state;
 	folder_make(&f);
 	run_check(&run, &f, ARGS("policy", "check"));
-	assert_int_equal(run.code, CLI_NOT_FOUND);
+	assert_int_equal(run.code, IGW_EXIT_NOT_FOUND);
 	assert_non_null(strstr(run.err, f.share));
 	run_free(&run);
 	write_text(f.share, GOOD);
 	run_check(&run, &f, ARGS("policy", "check"));
 	assert_non_null(strstr(run.out, f.share));
-	assert_int_equal(run.code, CLI_OK);
+	assert_int_equal(run.code, IGW_EXIT_OK);
 	run_free(&run);
 	write_text(f.etc, GOOD);
 	run_check(&run, &f, ARGS("policy", "check"));
@@ -217,7 +217,7 @@ static void test_system_place(void **state)
 		run_init(&run, "/nowhere");
 		run.cli.exe = programs[i];
 		run_cli(&run, ARGS("policy", "check"));
-		assert_non_null(strstr(run.code == CLI_OK ? run.out : run.err,
+		assert_non_null(strstr(run.code == IGW_EXIT_OK ? run.out : run.err,
 			"/etc/igdward/policy.json"));
 		assert_null(strstr(run.err, "/share/"));
 		run_free(&run);
@@ -235,11 +235,11 @@ static void test_unreadable(void **state)
 	run_check(&run, &f, ARGS("policy", "check", "/nowhere/p.json"));
 	assert_string_equal(run.err,
 		"igdward: cannot read /nowhere/p.json: No such file or directory\n");
-	assert_int_equal(run.code, CLI_NOT_FOUND);
+	assert_int_equal(run.code, IGW_EXIT_NOT_FOUND);
 	run_free(&run);
 	run_check(&run, &f, ARGS("policy", "check", "--json", f.root));
 	assert_non_null(strstr(run.out, "{\"error\":{\"code\":\"failed\",\"message\":"));
-	assert_int_equal(run.code, CLI_FAILED);
+	assert_int_equal(run.code, IGW_EXIT_FAILED);
 	run_free(&run);
 	write_text(f.etc, GOOD);
 	assert_int_equal(chmod(f.etc, root ? 0600 : 0), 0);
@@ -248,7 +248,7 @@ static void test_unreadable(void **state)
 	run_check(&run, &f, ARGS("policy", "check", f.etc));
 	if (root)
 		assert_int_equal(seteuid(0), 0);
-	assert_int_equal(run.code, CLI_NO_PERMISSION);
+	assert_int_equal(run.code, IGW_EXIT_PERMISSION);
 	run_free(&run);
 	folder_remove(&f);
 }
@@ -267,11 +267,11 @@ static void test_too_big(void **state)
 	folder_make(&f);
 	file_write(f.etc, text, POLICY_TEXT_MAX);
 	run_check(&run, &f, ARGS("policy", "check", f.etc));
-	assert_int_equal(run.code, CLI_OK);
+	assert_int_equal(run.code, IGW_EXIT_OK);
 	run_free(&run);
 	file_write(f.etc, text, size);
 	run_check(&run, &f, ARGS("policy", "check", f.etc));
-	assert_int_equal(run.code, CLI_INVALID);
+	assert_int_equal(run.code, IGW_EXIT_INVALID);
 	assert_true(strlen(run.err) > strlen(f.etc));
 	run_free(&run);
 	folder_remove(&f);

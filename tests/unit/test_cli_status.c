@@ -75,7 +75,7 @@ static void test_status(void **state)
 
 	(void)state;
 	status_init(&c);
-	expect(serve_status, &c, ARGS("status"), CLI_OK,
+	expect(serve_status, &c, ARGS("status"), IGW_EXIT_OK,
 		"igdwardd      0.1.0, up for 3d 4h, since 2026-01-02T03:04:05Z\n"
 		"state         ok\n"
 		"WAN link      eth0, 203.0.113.5, up for 59m 12s\n"
@@ -91,7 +91,7 @@ static void test_status_json(void **state)
 
 	(void)state;
 	status_init(&c);
-	expect(serve_status, &c, ARGS("--json", "status"), CLI_OK,
+	expect(serve_status, &c, ARGS("--json", "status"), IGW_EXIT_OK,
 		"{\"schema\":1,\"data\":{\"version\":\"0.1.0\",\"uptime_s\":273661,"
 		"\"started\":\"2026-01-02T03:04:05Z\",\"mappings\":12,\"clients\":4,"
 		"\"restarts\":1,\"granted\":34,\"last_refusal\":"
@@ -119,7 +119,7 @@ static void test_status_degraded(void **state)
 	c.status.wan_addr = (struct igw_addr){ 0 };
 	c.status.policy_stale = 1;
 	c.links[1].http_port = 0;
-	expect(serve_status, &c, ARGS("status"), CLI_DEGRADED,
+	expect(serve_status, &c, ARGS("status"), IGW_EXIT_DEGRADED,
 		"igdwardd      0.1.0, up for 3d 4h, since 2026-01-02T03:04:05Z\n"
 		"state         degraded\n"
 		"              the WAN link eth0 has no address\n"
@@ -138,7 +138,7 @@ static void test_status_empty(void **state)
 	static const struct status_case c;
 
 	(void)state;
-	expect(serve_status, &c, ARGS("status"), CLI_DEGRADED,
+	expect(serve_status, &c, ARGS("status"), IGW_EXIT_DEGRADED,
 		"igdwardd      , up for 0s, since \n"
 		"state         degraded\n"
 		"              no WAN interface is known\n"
@@ -151,7 +151,7 @@ static void test_status_empty(void **state)
 		"floor dropped smb 0, proxy 0, router 0, control 0, egress 0\n"
 		"tables        not owned: other programs can change them\n",
 		"");
-	expect(serve_status, &c, ARGS("status", "--json"), CLI_DEGRADED,
+	expect(serve_status, &c, ARGS("status", "--json"), IGW_EXIT_DEGRADED,
 		"{\"schema\":1,\"data\":{\"version\":\"\",\"uptime_s\":0,\"started\":\"\","
 		"\"mappings\":0,\"clients\":0,\"restarts\":0,\"granted\":0,"
 		"\"last_refusal\":\"\",\"tables_owned\":false,\"wan\":{\"interface\":\"\","
@@ -188,11 +188,11 @@ static void test_status_full(void **state)
 	fake_start(&fake, serve_status, &c);
 	run_init(&run, fake.path);
 	run_cli(&run, ARGS("status", "--json"));
-	assert_int_equal(run.code, CLI_DEGRADED);
+	assert_int_equal(run.code, IGW_EXIT_DEGRADED);
 	run.cli.colour = true;
 	run_cli(&run, ARGS("status"));
 	fake_stop(&fake);
-	assert_int_equal(run.code, CLI_DEGRADED);
+	assert_int_equal(run.code, IGW_EXIT_DEGRADED);
 	assert_non_null(strstr(run.out, "\x1b[31mdegraded\x1b[0m\n"));
 	assert_non_null(strstr(run.out, "not-served 4294967295\n"));
 	assert_non_null(strstr(run.out, "an older policy is in force\n"));

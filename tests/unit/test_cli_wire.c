@@ -61,7 +61,7 @@ static void expect_bad(
 		run_cli(&run, verbs[i]);
 		assert_string_equal(run.out, "");
 		assert_string_equal(run.err, err);
-		assert_int_equal(run.code, CLI_FAILED);
+		assert_int_equal(run.code, IGW_EXIT_FAILED);
 	}
 	assert_int_equal(fake.connections, COUNT(verbs));
 	fake_stop(&fake);
@@ -80,7 +80,7 @@ static void expect_list(fake_serve_fn serve, int timeout_ms, const char *err)
 	fake_stop(&fake);
 	assert_string_equal(run.out, "");
 	assert_string_equal(run.err, err);
-	assert_int_equal(run.code, CLI_FAILED);
+	assert_int_equal(run.code, IGW_EXIT_FAILED);
 	run_free(&run);
 }
 
@@ -331,7 +331,7 @@ static void test_place(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++)
-		expect(serve_repeat, &cases[i].repeat, cases[i].args, CLI_FAILED, "",
+		expect(serve_repeat, &cases[i].repeat, cases[i].args, IGW_EXIT_FAILED, "",
 			NONSENSE);
 }
 
@@ -347,7 +347,7 @@ static void test_most_mappings(void **state)
 	run_init(&run, fake.path);
 	run_cli(&run, ARGS("list"));
 	fake_stop(&fake);
-	assert_int_equal(run.code, CLI_OK);
+	assert_int_equal(run.code, IGW_EXIT_OK);
 	run_free(&run);
 }
 

@@ -63,8 +63,10 @@ static void test_status_of_a_poor_router(void **state)
 	lab->broker.links[0].n_addrs = 0;
 	lab->broker.policy_stale = true;
 	fake.there = false;
+	fake.install_error = -EPERM;
 	ask(fd, IGW_CTL_STATUS, &empty);
 	hear(fd, IGW_CTL_STATUS, IGW_CTL_STATUS_IS, &status);
+	assert_int_equal(status.tables_missing, 1);
 	assert_int_equal(status.wan_up, 0);
 	assert_int_equal(status.wan_uptime_s, 0);
 	assert_int_equal(status.floor_smb, 0);
@@ -73,6 +75,13 @@ static void test_status_of_a_poor_router(void **state)
 	assert_true(igw_addr_is_none(&link.addr));
 	hear(fd, IGW_CTL_STATUS, IGW_CTL_LINK_IS, &link);
 	hear_done(fd, IGW_CTL_STATUS, IGW_CTL_OK, "");
+	/* Looking for the tables puts them back. */
+	fake.install_error = 0;
+	ask(fd, IGW_CTL_STATUS, &empty);
+	hear(fd, IGW_CTL_STATUS, IGW_CTL_STATUS_IS, &status);
+	assert_int_equal(status.tables_missing, 0);
+	assert_int_equal(status.floor_smb, 3);
+	assert_true(fake.there);
 	close(fd);
 }
 

@@ -67,7 +67,7 @@ static struct nlmsghdr *good(void *buf)
 
 static void test_good(void **state)
 {
-	_Alignas(8) uint8_t buf[BUFFER];
+	_Alignas(8) uint8_t buf[BUFFER] = { 0 };
 	struct nlmsghdr *nlh = good(buf);
 	struct ct_flow flow;
 
@@ -88,7 +88,7 @@ static void test_good(void **state)
 
 static void test_bad(void **state)
 {
-	_Alignas(8) uint8_t buf[BUFFER];
+	_Alignas(8) uint8_t buf[BUFFER] = { 0 };
 	struct ct_flow flow = { .id = 7 };
 	struct nlmsghdr *nlh = good(buf);
 
@@ -137,7 +137,7 @@ static int parse_copy(const void *message, uint32_t size)
 
 static void test_cut_short(void **state)
 {
-	_Alignas(8) uint8_t buf[BUFFER];
+	_Alignas(8) uint8_t buf[BUFFER] = { 0 };
 	const struct nlmsghdr *nlh = good(buf);
 
 	(void)state;
@@ -149,7 +149,7 @@ static void test_cut_short(void **state)
 
 static void test_mangled(void **state)
 {
-	_Alignas(8) uint8_t buf[BUFFER];
+	_Alignas(8) uint8_t buf[BUFFER] = { 0 };
 
 	(void)state;
 	for (int i = 0; i < ROUNDS; i++) {

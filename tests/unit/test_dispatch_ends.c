@@ -2,6 +2,8 @@
  * open in the kernel is what some mapping needs. */
 #include "fakes_broker.h"
 
+#include <errno.h>
+
 static struct lab *lab;
 
 static int setup(void **state)
@@ -87,6 +89,23 @@ static void test_shared_end(void **state)
 	assert_int_equal(fake_count(FW_END_DEL), 1);
 	lab_check(lab);
 	assert_int_equal(fake.n_ends, 0);
+}
+
+/* A mapping whose end was refused still leads there when the other one goes. */
+static void test_shared_end_after_a_refusal(void **state)
+{
+	struct igw_map_add one = add_of(10, 40001, 50001);
+	struct igw_map_add two = add_of(10, 40002, 50001);
+
+	(void)state;
+	lab_added(lab, &one);
+	lab_added(lab, &two);
+	fake.apply_error = -EBUSY;
+	fake.apply_errors = 1;
+	assert_int_equal(lab_delete(lab, 10, IGW_TCP, 40001), IGW_KERNEL);
+	assert_int_equal(lab_delete(lab, 10, IGW_TCP, 40002), IGW_OK);
+	assert_int_equal(fake_count(FW_END_DEL), 0);
+	lab_check(lab);
 }
 
 static void test_same_port_other_protocol(void **state)
@@ -193,6 +212,7 @@ int main(void)
 		TEST(test_move_target),
 		TEST(test_move_between_shared_ends),
 		TEST(test_shared_end),
+		TEST(test_shared_end_after_a_refusal),
 		TEST(test_same_port_other_protocol),
 		TEST(test_disabled),
 		TEST(test_remote_hosts),

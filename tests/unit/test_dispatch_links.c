@@ -1,6 +1,7 @@
 /* Which interfaces are chosen, and what follows a change of the network. */
 #include "fakes_broker.h"
 #include "igdward/text.h"
+#include "kernel.h"
 #include "links.h"
 #include "log.h"
 
@@ -160,20 +161,50 @@ static void test_fill(void **state)
 	assert_int_equal(links.n_wan_addrs, 0);
 }
 
-static void test_apply(void **state)
+/* What the kernel does not take is not forgotten, and until it does, nothing is mapped:
+ * it would not work. */
+static void test_set_links(void **state)
 {
+	struct igw_map_add add = add_of(10, 40001, 50001);
+	struct broker *broker = &lab->broker;
+
 	(void)state;
-	assert_int_equal(links_apply(&lab->broker), 0);
+	kernel_set_links(broker, lab->now_ms);
 	assert_int_equal(fake.set_links, 0); /* nothing has changed */
-	lab->broker.links[0].http_port = 6000;
+	broker->links[0].http_port = 6000;
 	fake.links_error = -EBUSY;
-	assert_int_equal(links_apply(&lab->broker), -EBUSY);
-	assert_int_equal(links_apply(&lab->broker), -EBUSY); /* and not forgotten */
+	kernel_set_links(broker, lab->now_ms);
+	assert_true(kernel_behind(broker));
+	assert_int_equal(broker->retry_at_ms, lab->now_ms + 1000);
+	assert_int_equal(lab_add(lab, &add).reason, IGW_KERNEL);
+	kernel_set_links(broker, lab->now_ms + 1000);
+	assert_true(kernel_behind(broker));
+	/* Back to what it was: whether the kernel has that is not known. */
+	broker->links[0].http_port = 0;
 	fake.links_error = 0;
-	assert_int_equal(links_apply(&lab->broker), 0);
+	kernel_set_links(broker, lab->now_ms + 2000);
 	assert_int_equal(fake.set_links, 3);
-	assert_int_equal(links_apply(&lab->broker), 0);
+	assert_false(kernel_behind(broker));
+	kernel_set_links(broker, lab->now_ms + 3000);
 	assert_int_equal(fake.set_links, 3);
+	lab_added(lab, &add);
+}
+
+/* The tables are gone: they come back with the new sets. */
+static void test_set_links_tables_gone(void **state)
+{
+	struct igw_map_add add = add_of(10, 40001, 50001);
+
+	(void)state;
+	lab_added(lab, &add);
+	fake.n_maps = fake.n_ends = 0;
+	fake.links_error = -ENOENT;
+	lab->broker.links[0].http_port = 6000;
+	kernel_set_links(&lab->broker, lab->now_ms);
+	assert_false(kernel_behind(&lab->broker));
+	assert_int_equal(fake.installs, 1);
+	assert_int_equal(fake.links.http_ports[1], 6000);
+	lab_check(lab);
 }
 
 /* Another WAN address: one element of a set, and no mapping ends. */
@@ -200,11 +231,11 @@ static void test_wan_changes(void **state)
 	assert_true(igw_addr_is_none(&lab->broker.wan_addr));
 	fake.default_name = "";
 	links_update(&lab->broker, lab->now_ms);
-	assert_string_equal(lab->broker.wan, "");
+	assert_string_equal(lab->broker.wan, WAN); /* the floor's rules keep the name */
 	assert_int_equal(table_count(lab->broker.table), 1);
-	/* Named by the admin it keeps its name. */
+	/* Named by the admin it is not looked for. */
 	strcpy(lab->broker.config.external, WAN);
-	strcpy(lab->broker.wan, WAN);
+	fake.default_name = GUEST;
 	fake.ifaces[0].up = true;
 	links_update(&lab->broker, lab->now_ms);
 	assert_string_equal(lab->broker.wan, WAN);
@@ -242,6 +273,59 @@ static void test_lan_changes(void **state)
 	lab_check(lab);
 }
 
+/* The kernel refuses to end them: tried again. */
+static void test_lan_change_refused(void **state)
+{
+	struct igw_map_add add = add_of(10, 40001, 50001);
+
+	(void)state;
+	lab_added(lab, &add);
+	fake.apply_error = -EBUSY;
+	fake.apply_errors = 2;
+	fake.ifaces[1].addrs[0].addr = addr_of("192.168.7.1");
+	links_update(&lab->broker, lab->now_ms);
+	assert_int_equal(table_count(lab->broker.table), 1);
+	assert_true(links_behind(&lab->broker));
+	assert_int_equal(lab->broker.retry_at_ms, lab->now_ms + 1000);
+	links_retry(&lab->broker, lab->now_ms + 1000);
+	assert_true(links_behind(&lab->broker));
+	links_retry(&lab->broker, lab->now_ms + 2000);
+	assert_false(links_behind(&lab->broker));
+	assert_int_equal(table_count(lab->broker.table), 0);
+	lab_check(lab);
+	links_retry(&lab->broker, lab->now_ms + 3000);
+	assert_int_equal(fake.applies, 4);
+}
+
+/* A LAN link never becomes the internet, whatever the routes say. */
+static void test_default_route_to_the_lan(void **state)
+{
+	struct igw_map_add add = add_of(10, 40001, 50001);
+
+	(void)state;
+	fake.default_name = LAN;
+	links_update(&lab->broker, lab->now_ms);
+	assert_string_equal(lab->broker.wan, WAN); /* the floor's rules keep the name */
+	assert_true(igw_addr_is_none(&lab->broker.wan_addr));
+	assert_int_equal(lab_add(lab, &add).reason, IGW_WAN_DOWN);
+	assert_non_null(strstr(last_error, LAN));
+	/* Nor does the loopback interface. */
+	iface(3, "lo", "127.0.0.1", 8);
+	fake.ifaces[3].loopback = true;
+	fake.n_ifaces = 4;
+	fake.default_name = "lo";
+	links_update(&lab->broker, lab->now_ms);
+	assert_true(igw_addr_is_none(&lab->broker.wan_addr));
+	/* Said once. */
+	last_error[0] = '\0';
+	links_update(&lab->broker, lab->now_ms);
+	assert_string_equal(last_error, "");
+	fake.default_name = WAN;
+	links_update(&lab->broker, lab->now_ms);
+	assert_string_equal(lab->broker.wan, WAN);
+	lab_added(lab, &add);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -250,9 +334,12 @@ int main(void)
 		TEST(test_private),
 		TEST(test_choose_fails),
 		TEST(test_fill),
-		TEST(test_apply),
+		TEST(test_set_links),
+		TEST(test_set_links_tables_gone),
 		TEST(test_wan_changes),
 		TEST(test_lan_changes),
+		TEST(test_lan_change_refused),
+		TEST(test_default_route_to_the_lan),
 	};
 #undef TEST
 

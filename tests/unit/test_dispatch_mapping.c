@@ -163,6 +163,26 @@ static void test_tables_gone_for_good(void **state)
 	assert_int_equal(fake.n_ends, 0);
 }
 
+/* The kernel's answer is lost: what was not acknowledged is not left there. */
+static void test_answer_lost(void **state)
+{
+	struct igw_map_add add = add_of(10, 40001, 50001);
+
+	(void)state;
+	lab_added(lab, &add);
+	fake.apply_error = -ENOBUFS;
+	fake.apply_errors = 2;
+	add.external_port = 40002;
+	assert_int_equal(lab_add(lab, &add).reason, IGW_KERNEL);
+	assert_int_equal(table_count(lab->broker.table), 1);
+	lab_check(lab);
+	assert_int_equal(lab_delete(lab, 10, IGW_TCP, 40001), IGW_KERNEL);
+	assert_int_equal(table_count(lab->broker.table), 1);
+	lab_check(lab);
+	assert_int_equal(lab_delete(lab, 10, IGW_TCP, 40001), IGW_OK);
+	lab_check(lab);
+}
+
 static void test_renew(void **state)
 {
 	struct igw_map_add add = add_of(10, 40001, 50001);
@@ -346,6 +366,27 @@ static void test_over_rate(void **state)
 	assert_int_equal(lab->broker.refused[IGW_RATE], 4);
 }
 
+/* A request that waited so long that the client was told it failed is not granted; the
+ * number that says so is the worker's and can be any. */
+static void test_too_late(void **state)
+{
+	struct igw_map_add add = add_of(10, 40001, 50001);
+	const uint64_t now_ms = (uint64_t)lab->now_ms;
+	const uint64_t late[] = { 0, now_ms - 1501 }, in_time[] = { now_ms - 1500, now_ms,
+		now_ms + 1, INT64_MAX, (uint64_t)INT64_MAX + 1, UINT64_MAX };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(late); i++) {
+		add.asked_ms = late[i];
+		assert_int_equal(lab_add(lab, &add).reason, IGW_KERNEL);
+		assert_int_equal(fake.applies, 0);
+	}
+	for (size_t i = 0; i < COUNT(in_time); i++) {
+		add.asked_ms = in_time[i];
+		lab_added(lab, &add);
+	}
+}
+
 static void test_lease_bounds(void **state)
 {
 	static const struct {
@@ -391,6 +432,7 @@ int main(void)
 		TEST(test_renewal_refused_by_kernel),
 		TEST(test_tables_gone),
 		TEST(test_tables_gone_for_good),
+		TEST(test_answer_lost),
 		TEST(test_renew),
 		TEST(test_delete_not_own),
 		TEST(test_delete_refused_by_kernel),
@@ -400,6 +442,7 @@ int main(void)
 		TEST(test_quotas),
 		TEST(test_reserved),
 		TEST(test_over_rate),
+		TEST(test_too_late),
 		TEST(test_lease_bounds),
 		TEST(test_description_is_cleaned),
 	};

@@ -2,6 +2,7 @@
  * others have put or left there. */
 #include "fakes_broker.h"
 #include "record.h"
+#include "rejudge.h"
 
 #include <errno.h>
 
@@ -68,7 +69,7 @@ static void test_restore(void **state)
 	fake.there = false;
 	fake.load = load_good;
 	fake.n_load = 4;
-	assert_int_equal(mapping_restore(&lab->broker, lab->now_ms), 0);
+	assert_int_equal(rejudge_restore(&lab->broker, lab->now_ms), 0);
 	assert_int_equal(fake.installs, 1);
 	assert_int_equal(table_count(lab->broker.table), 4);
 	assert_int_equal(fake.n_ends, 3);
@@ -129,7 +130,7 @@ static void test_restore_refuses(void **state)
 	fake.there = false;
 	fake.load = load_bad;
 	fake.n_load = 14;
-	assert_int_equal(mapping_restore(&lab->broker, lab->now_ms), 0);
+	assert_int_equal(rejudge_restore(&lab->broker, lab->now_ms), 0);
 	assert_int_equal(table_count(lab->broker.table), 1);
 	assert_non_null(table_find_id(lab->broker.table, 1000));
 	lab_check(lab);
@@ -137,6 +138,24 @@ static void test_restore_refuses(void **state)
 	assert_int_equal(fake.cuts, 1);
 	assert_int_equal(fake.n_matches, 13);
 	assert_int_equal(fake.matches[2].internal_port, 445);
+}
+
+static void load_twice(size_t i, struct fw_mapping *ret)
+{
+	load_good(i % 2, ret);
+}
+
+/* A dump that was disturbed names elements twice: they are one, and their flows live. */
+static void test_restore_twice(void **state)
+{
+	(void)state;
+	fake.there = false;
+	fake.load = load_twice;
+	fake.n_load = 4;
+	assert_int_equal(rejudge_restore(&lab->broker, lab->now_ms), 0);
+	assert_int_equal(table_count(lab->broker.table), 2);
+	assert_int_equal(fake.cuts, 0);
+	lab_check(lab);
 }
 
 static void load_long(size_t i, struct fw_mapping *ret)
@@ -151,7 +170,7 @@ static void test_restore_shortens(void **state)
 	fake.there = false;
 	fake.load = load_long;
 	fake.n_load = 2;
-	assert_int_equal(mapping_restore(&lab->broker, lab->now_ms), 0);
+	assert_int_equal(rejudge_restore(&lab->broker, lab->now_ms), 0);
 	assert_int_equal(table_count(lab->broker.table), 2);
 	for (uint32_t id = 1000; id < 1002; id++)
 		assert_int_equal(table_find_id(lab->broker.table, id)->expires_ms,
@@ -168,9 +187,37 @@ static void test_restore_by_policy(void **state)
 	fake.there = false;
 	fake.load = load_good;
 	fake.n_load = 4;
-	assert_int_equal(mapping_restore(&lab->broker, lab->now_ms), 0);
+	assert_int_equal(rejudge_restore(&lab->broker, lab->now_ms), 0);
 	assert_int_equal(table_count(lab->broker.table), 2);
 	assert_int_equal(fake.n_matches, 2);
+	lab_check(lab);
+}
+
+static void load_third_party(size_t i, struct fw_mapping *ret)
+{
+	struct mapping mapping = left_behind(i);
+
+	mapping.internal_client = host_of(20);
+	if (i == 1)
+		mapping.client = addr_of("198.51.100.7");
+	to_kernel(&mapping, ret);
+}
+
+/* Who asked must be on the link still, also where the rule lets it ask for others. */
+static void test_restore_third_party(void **state)
+{
+	(void)state;
+	lab_set_policy(lab, "{'version':1,'rules':[{'name':'some','action':'allow',"
+			    "'third_party':true,'reason':'test',"
+			    "'clients':['192.168.1.0/24','198.51.100.0/24'],"
+			    "'external_ports':['1024-65535'],"
+			    "'internal_ports':['1024-65535']}]}");
+	fake.there = false;
+	fake.load = load_third_party;
+	fake.n_load = 2;
+	assert_int_equal(rejudge_restore(&lab->broker, lab->now_ms), 0);
+	assert_int_equal(table_count(lab->broker.table), 1);
+	assert_non_null(table_find_id(lab->broker.table, 1000));
 	lab_check(lab);
 }
 
@@ -179,11 +226,11 @@ static void test_restore_fails(void **state)
 	(void)state;
 	fake.there = false;
 	fake.load_error = -EPERM;
-	assert_int_equal(mapping_restore(&lab->broker, lab->now_ms), -EPERM);
+	assert_int_equal(rejudge_restore(&lab->broker, lab->now_ms), -EPERM);
 	assert_int_equal(fake.installs, 0);
 	fake.load_error = 0;
 	fake.install_error = -ENOMEM;
-	assert_int_equal(mapping_restore(&lab->broker, lab->now_ms), -ENOMEM);
+	assert_int_equal(rejudge_restore(&lab->broker, lab->now_ms), -ENOMEM);
 	assert_int_equal(fake.cuts, 0);
 }
 
@@ -201,7 +248,7 @@ static void test_restore_flood(void **state)
 	fake.there = false;
 	fake.load = load_rubbish;
 	fake.n_load = 2 * 65536;
-	assert_int_equal(mapping_restore(&lab->broker, lab->now_ms), 0);
+	assert_int_equal(rejudge_restore(&lab->broker, lab->now_ms), 0);
 	assert_int_equal(table_count(lab->broker.table), 0);
 	assert_int_equal(fake.installs, 1);
 	assert_in_range(fake.n_matches, 1, CT_MATCHES_MAX);
@@ -213,8 +260,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_restore),
 		TEST(test_restore_refuses),
+		TEST(test_restore_twice),
 		TEST(test_restore_shortens),
 		TEST(test_restore_by_policy),
+		TEST(test_restore_third_party),
 		TEST(test_restore_fails),
 		TEST(test_restore_flood),
 	};

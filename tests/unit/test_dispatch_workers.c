@@ -309,7 +309,7 @@ static void test_parent_gone(void **state)
 	close(lab->parent);
 	lab->parent = -1;
 	assert_int_equal(ev_run(lab->broker.ev), 0);
-	assert_int_equal(lab->broker.exit_code, BROKER_EXIT_FAILED);
+	assert_int_equal(lab->broker.exit_code, IGW_EXIT_FAILED);
 }
 
 static void test_parent_nonsense(void **state)
@@ -321,7 +321,7 @@ static void test_parent_nonsense(void **state)
 	(void)state;
 	assert_int_equal(chan_send(lab->parent, IGW_WORKER, 0, &worker, &fd), 0);
 	assert_int_equal(ev_run(lab->broker.ev), 0);
-	assert_int_equal(lab->broker.exit_code, BROKER_EXIT_FAILED);
+	assert_int_equal(lab->broker.exit_code, IGW_EXIT_FAILED);
 	assert_int_equal(fds_open(), before);
 	close(fd);
 }

@@ -18,39 +18,39 @@ static void test_open(void **state)
 
 static const char *const expected[] = {
 	/* igdward */
-	"	map dnat4 {\n		type inet_proto . inet_service : ipv4_addr . inet_service\n"
-	"		flags timeout\n		counter\n	}",
-	"	map dnat4s {\n		type inet_proto . inet_service . ipv4_addr : "
-	"ipv4_addr . inet_service\n		flags timeout\n		counter\n	}",
-	"	map off4 {\n		type inet_proto . inet_service . ipv4_addr : "
-	"ipv4_addr . inet_service\n		flags timeout\n	}",
-	"	set in4 {\n		type ipv4_addr . inet_proto . inet_service\n"
-	"		flags timeout\n	}",
+	"\tmap dnat4 {\n\t\ttype inet_proto . inet_service : ipv4_addr . inet_service\n"
+	"\t\tflags timeout\n\t\tcounter\n\t}",
+	"\tmap dnat4s {\n\t\ttype inet_proto . inet_service . ipv4_addr : "
+	"ipv4_addr . inet_service\n\t\tflags timeout\n\t\tcounter\n\t}",
+	"\tmap off4 {\n\t\ttype inet_proto . inet_service . ipv4_addr : "
+	"ipv4_addr . inet_service\n\t\tflags timeout\n\t}",
+	"\tset in4 {\n\t\ttype ipv4_addr . inet_proto . inet_service\n"
+	"\t\tflags timeout\n\t}",
 	"type nat hook prerouting priority -80;",
 	"type nat hook output priority -80;",
 	"type filter hook forward priority filter - 5;",
 	"type nat hook postrouting priority srcnat - 5;",
-	"		meta mark set meta mark | 0x40000000\n"
-	"		dnat ip to meta l4proto . th dport . ip saddr map @dnat4s\n"
-	"		dnat ip to meta l4proto . th dport map @dnat4\n"
-	"		meta mark set meta mark & 0xbfffffff\n",
-	"		ct status dnat ct original ip daddr @wan4 iifname @lan oifname @lan "
+	"\t\tmeta mark set meta mark | 0x40000000\n"
+	"\t\tdnat ip to meta l4proto . th dport . ip saddr map @dnat4s\n"
+	"\t\tdnat ip to meta l4proto . th dport map @dnat4\n"
+	"\t\tmeta mark set meta mark & 0xbfffffff\n",
+	"\t\tct status dnat ct original ip daddr @wan4 iifname @lan oifname @lan "
 	"masquerade\n",
-	"		oifname @lan ct status dnat ct original ip daddr @wan4 "
+	"\t\toifname @lan ct status dnat ct original ip daddr @wan4 "
 	"ip daddr . meta l4proto . th dport @in4 meta mark set meta mark | 0x40000000 return\n",
 	/* igdward_floor */
 	"type filter hook forward priority -20;",
 	"type filter hook input priority -20;",
 	"type filter hook output priority filter;",
-	"		ct state established accept\n"
-	"		ct status dnat meta l4proto . th dport @smb counter name \"smb_dnat\" drop\n"
-	"		iifname @wan oifname @lan meta l4proto . th dport @smb "
+	"\t\tct state established accept\n"
+	"\t\tct status dnat meta l4proto . th dport @smb counter name \"smb_dnat\" drop\n"
+	"\t\tiifname @wan oifname != @wan meta l4proto . th dport @smb "
 	"counter name \"smb_routed\" drop\n"
-	"		iifname @wan oifname @wan ct status dnat counter name \"proxy\" drop\n",
-	"		iifname @lan oifname @wan meta l4proto . th dport @smb goto smb_out\n",
-	"		meta skuid 64802 goto confined\n",
-	"		oifname \"lo\" accept\n		oifname @lan accept\n"
-	"		counter name \"worker\" drop\n",
+	"\t\tiifname @wan oifname @wan ct status dnat counter name \"proxy\" drop\n",
+	"\t\tiifname @lan oifname @wan meta l4proto . th dport @smb goto smb_out\n",
+	"\t\tmeta skuid 64802 goto confined\n",
+	"\t\toifname \"lo\" accept\n\t\toifname @lan accept\n"
+	"\t\tcounter name \"worker\" drop\n",
 	"elements = { 203.0.113.2 }",
 	"elements = { \"wan\" }",
 	"elements = { \"br-lan\" }",
@@ -90,8 +90,7 @@ static void test_settings(void **state)
 	assert_false(shows(LAB_RULESET, "masquerade"));
 	assert_false(shows(LAB_RULESET, "chain output"));
 	assert_false(shows(LAB_RULESET, "goto smb_out"));
-	assert_true(
-		shows(LAB_RULESET, "		iifname @wan ip daddr @wan4 jump mapped"));
+	assert_true(shows(LAB_RULESET, "\t\tiifname @wan ip daddr @wan4 jump mapped"));
 	assert_true(shows(LAB_RULESET, "meta mark set meta mark | 0x00000100"));
 	assert_true(shows(LAB_RULESET, "meta skuid 4711 goto confined"));
 	install(*state); /* and back: rules of the floor follow the settings too */
@@ -99,7 +98,7 @@ static void test_settings(void **state)
 	assert_true(shows(LAB_RULESET, "goto smb_out"));
 	assert_true(shows(LAB_RULESET, "meta mark & 0x40000000 == 0x40000000"));
 	assert_false(shows(LAB_RULESET, "4711"));
-	assert_false(shows(LAB_RULESET, "		iifname @wan ip daddr"));
+	assert_false(shows(LAB_RULESET, "\t\tiifname @wan ip daddr"));
 }
 
 /* `nft list ruleset` can be loaded again, and then says the same. */

@@ -183,12 +183,15 @@ static void test_smb_related(void **state)
 	int server = listener(net, HOST1, "0.0.0.0", 445);
 	int ftp = listener(net, HOST1, "0.0.0.0", 2121), far, near;
 
-	run("nft -f - <<'E'\n"
-	    "table inet other {\n counter related { }\n"
-	    " ct helper ftp { type \"ftp\" protocol tcp;\n }\n"
-	    " chain pre { type filter hook prerouting priority -90;\n"
-	    "  tcp dport 2121 ct helper set \"ftp\"\n"
-	    "  ct state related counter name related\n }\n}\nE\n");
+	if (!works("echo 'table inet other {\n counter related { }\n"
+		   " ct helper ftp { type \"ftp\" protocol tcp;\n }\n"
+		   " chain pre { type filter hook prerouting priority -90;\n"
+		   "  tcp dport 2121 ct helper set \"ftp\"\n"
+		   "  ct state related counter name related\n }\n}' | nft -f -")) {
+		close(ftp);
+		close(server);
+		skip(); /* a kernel without that helper */
+	}
 	near = dial(net, WAN, REMOTE, LAN1, 2121);
 	assert_int_equal(outcome(near), 0);
 	far = accept(ftp, NULL, NULL);

@@ -126,7 +126,7 @@ static void test_other_structure(void **state)
 	assert_true(kept());
 	install(reopen(state));
 	assert_false(kept());
-	assert_true(shows(LAB_RULESET, "		counter\n"));
+	assert_true(shows(LAB_RULESET, "\t\tcounter\n"));
 }
 
 /* A kernel that cannot count in maps. */
@@ -139,7 +139,7 @@ static void test_no_counters(void **state)
 	install(fw);
 	assert_int_equal(map_set(fw, &m), 0);
 	assert_int_equal(load(fw).n, 1);
-	assert_false(shows(LAB_RULESET, "		counter\n"));
+	assert_false(shows(LAB_RULESET, "\t\tcounter\n"));
 	assert_false(shows(LAB_RULESET, "47669 counter"));
 }
 

@@ -12,7 +12,7 @@ enum {
 	MANY = 10000,
 	MOST = 60000,
 	ROUNDS = 500,
-	LOST_MS = 2000,
+	LOST_MS = 10000,
 };
 
 static struct fw_mapping *many(size_t n)

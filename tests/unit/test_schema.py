@@ -9,7 +9,7 @@ import pathlib
 
 import pytest
 
-jsonschema = pytest.importorskip("jsonschema")
+import jsonschema
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent

@@ -41,7 +41,7 @@ static struct {
 	uint32_t answer_id;
 	_Alignas(8) uint8_t answer[ANSWER_MAX];
 	struct chan_msg asked; /* the last one; id 0 = none */
-	bool ambiguous;	       /* requests read differently by different readers */
+	const char *trouble;   /* what request_trouble() says */
 } lab = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static bool receive(int fd, enum igw_sender sender, struct chan_msg *msg)
@@ -146,7 +146,7 @@ static unsigned run_from(struct soap_call *call, uint32_t client_v4, int service
 	memset(call, 0, sizeof(*call));
 	call->worker = &lab.worker;
 	soap_run(call, lab.worker.names.udn[s->device], s->id, &client,
-		ixmlNode_getFirstChild((IXML_Node *)document), !lab.ambiguous);
+		ixmlNode_getFirstChild((IXML_Node *)document), lab.trouble);
 	ixmlDocument_free(document);
 	if (call->code != 0)
 		assert_true(call->text && call->text[0] != '\0');

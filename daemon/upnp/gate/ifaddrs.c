@@ -17,7 +17,7 @@ enum {
 	V4_BITS = 32,
 };
 
-/* One for the process, as what libc's function tells is. */
+/* State outside of any struct, as libc's getifaddrs() has no argument for one. */
 static struct {
 	struct ifaddrs entry;
 	struct sockaddr_in addr, mask;

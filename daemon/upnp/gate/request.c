@@ -112,10 +112,73 @@ bool request_body_is_plain(const char *body, size_t size)
 	return !scan.text && scan.last == TAG_CLOSE;
 }
 
+/* ---- the whole request ----------------------------------------------------- */
+
+/* The body as libupnp finds it, which takes a bare line feed for the end of a line; a
+ * search for CR LF CR LF would go on into the body. NULL when there is none. */
+static const char *find_body(const char *text, size_t size)
+{
+	const char *end = text + size;
+
+	for (const char *at = text; (at = memchr(at, '\n', (size_t)(end - at)));) {
+		at++;
+		if (end - at >= 1 && at[0] == '\n')
+			return at + 1;
+		if (end - at >= 2 && at[0] == '\r' && at[1] == '\n')
+			return at + 2;
+	}
+	return NULL;
+}
+
+/* To libupnp a blank line between quotes, which may hold escapes, ends no header: quotes
+ * must close in their line, and hold no backslash. */
+static bool quotes_close(const char *header, size_t size)
+{
+	bool quoted = false;
+
+	for (size_t i = 0; i < size; i++) {
+		if (header[i] == '"')
+			quoted = !quoted;
+		else if (quoted && (header[i] == '\\' || header[i] == '\n'))
+			return false;
+	}
+	return !quoted;
+}
+
+/* A chunked body has lines of the coding in its text. */
+static bool is_coded(const char *header, size_t size)
+{
+	static const char name[] = "transfer-encoding";
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i + n <= size; i++) {
+		if (strncasecmp(header + i, name, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+const char *request_find_trouble(const char *text, size_t size)
+{
+	const char *body = find_body(text, size);
+	size_t n;
+
+	if (!body)
+		return "with no end of its header";
+	n = (size_t)(body - text);
+	if (!quotes_close(text, n))
+		return "with unclosed quotes in its header";
+	if (is_coded(text, n))
+		return "with a Transfer-Encoding";
+	if (!request_body_is_plain(body, size - n))
+		return "with markup in its text";
+	return NULL;
+}
+
 /* ---- what was received ----------------------------------------------------- */
 
 /* The library receives and answers a request in one thread, and has one request for each
- * connection. */
+ * connection. State outside of any struct, as libc's recv() has no argument for one. */
 static _Thread_local struct {
 	uint64_t connection; /* the kernel's number of it, which is never used again */
 	size_t size;
@@ -142,31 +205,11 @@ static void keep(int fd, const char *text, size_t size)
 	request.size += size;
 }
 
-/* A chunked body has lines of the coding in its text. */
-static bool is_chunked(const char *header, size_t size)
+const char *request_trouble(void)
 {
-	static const char name[] = "transfer-encoding";
-	size_t n = strlen(name);
-
-	for (size_t i = 0; i + n <= size; i++) {
-		if (strncasecmp(header + i, name, n) == 0)
-			return true;
-	}
-	return false;
-}
-
-bool request_is_plain(void)
-{
-	static const char blank_line[] = "\r\n\r\n";
-	const char *found =
-		memmem(request.text, request.size, blank_line, strlen(blank_line));
-	const char *body;
-
-	if (!found || request.too_long ||
-		is_chunked(request.text, (size_t)(found - request.text)))
-		return false;
-	body = found + strlen(blank_line);
-	return request_body_is_plain(body, request.size - (size_t)(body - request.text));
+	if (request.too_long)
+		return "with too long a request";
+	return request_find_trouble(request.text, request.size);
 }
 
 /* Stands before libc's for libupnp, be that static or shared. */

@@ -15,11 +15,18 @@ enum {
 };
 
 /*
- * True when the body of the request that the calling thread has received last reads the
- * same for everybody; see request_body_is_plain(). Also false when it was too long to be
- * kept or came in chunks.
+ * NULL when the request that the calling thread has received last reads the same for
+ * everybody; else what it came with that does not, as words for the log ("with ...").
+ * Also not NULL when it was too long to be kept.
  */
-bool request_is_plain(void);
+const char *request_trouble(void);
+
+/*
+ * The same for a request of `size` bytes. The header must end at one place for libupnp
+ * and for us, the body have no transfer coding, and be as request_body_is_plain() wants
+ * it. Pure; fuzzed.
+ */
+const char *request_find_trouble(const char *text, size_t size);
 
 /*
  * True when elements hold either text or other elements and never both, text is not

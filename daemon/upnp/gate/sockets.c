@@ -106,8 +106,10 @@ unsigned short sockets_search_filter(
 {
 	const uint32_t mask = UINT32_MAX << (V4_MAPPED_BITS + 32 - lan->len);
 	/* The packet begins with the UDP header. A load past its end drops it, too. A
-	 * source port below 1024 is somebody's service that we were to hit with answers
-	 * (T40), but for 1900, from where libtorrent asks. */
+	 * source port below 1024 is a service of a victim, in whose name somebody asks
+	 * for answers that are many times as large. 1900, from where libtorrent asks, is
+	 * above.
+	 */
 	const struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
 		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, UDP_HEADER + SEARCH_MIN, 0, 12),
