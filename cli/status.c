@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum {
-	TROUBLES_MAX = IGW_LINKS_MAX + 6,
+	TROUBLES_MAX = IGW_LINKS_MAX + 7,
 	TROUBLE_TEXT = 128,
 };
 
@@ -63,6 +63,8 @@ static void troubles_find(struct status *st)
 	}
 	if (s->tables_missing)
 		trouble(st, "the nftables tables are missing or cannot be read");
+	if (s->contested_by[0] != '\0')
+		trouble(st, "the nftables tables are contested by %s", s->contested_by);
 	if (s->kernel_behind)
 		trouble(st, "the kernel refused a change, which is tried again");
 	if (s->policy_loaded_s == 0)

@@ -1,6 +1,7 @@
 #include "broker.h"
 
 #include "kernel.h"
+#include "kernel_watch.h"
 #include "links.h"
 #include "mapping.h"
 #include "workers.h"
@@ -17,6 +18,11 @@ int64_t broker_wall_s(void)
 	return (int64_t)time(NULL);
 }
 
+int64_t broker_now_ms(void)
+{
+	return ev_now_ms();
+}
+
 void broker_retry(struct broker *broker, int64_t now_ms)
 {
 	broker->retry_at_ms = now_ms + RETRY_MS;
@@ -25,15 +31,16 @@ void broker_retry(struct broker *broker, int64_t now_ms)
 /* True while something that the kernel refused waits for its next try. */
 static bool retry_waits(const struct broker *broker)
 {
-	return kernel_behind(broker) || links_behind(broker);
+	return broker->links_behind || links_behind(broker);
 }
 
 static void on_due(void *arg, int64_t now_ms)
 {
 	struct broker *broker = arg;
 
+	kernel_watch_restore(broker, now_ms);
 	if (now_ms >= broker->retry_at_ms) {
-		if (kernel_behind(broker))
+		if (broker->links_behind)
 			kernel_set_links(broker, now_ms);
 		links_retry(broker, now_ms);
 		mapping_expire(broker, now_ms);
@@ -56,5 +63,7 @@ void broker_schedule(struct broker *broker)
 		at_ms = broker->retry_at_ms;
 	if (broker->changed && broker->changed_at_ms + CHANGED_EVERY_MS < at_ms)
 		at_ms = broker->changed_at_ms + CHANGED_EVERY_MS;
+	if (kernel_watch_due_ms(broker) < at_ms)
+		at_ms = kernel_watch_due_ms(broker);
 	ev_timer(broker->ev, at_ms, on_due, broker);
 }

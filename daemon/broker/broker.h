@@ -17,6 +17,7 @@
 #include "ct.h"
 #include "ev.h"
 #include "fw.h"
+#include "fw_watch.h"
 #include "igdward/exit.h"
 #include "igdward/msg.h"
 #include "net.h"
@@ -64,6 +65,8 @@ struct broker {
 
 	struct ev_source parent;
 	struct ev_source network;
+	struct ev_source tables; /* news of nf_tables */
+	struct fw_watch *watch;
 	struct control *control;
 	struct link links[IGW_LINKS_MAX];
 	size_t n_links;
@@ -79,11 +82,15 @@ struct broker {
 
 	int64_t started_ms, started_s, policy_loaded_s;
 	bool policy_stale;
-	bool changed;		 /* workers are to be told */
-	int64_t changed_at_ms;	 /* when they were told last */
-	int64_t retry_at_ms;	 /* not before: what the kernel refused */
-	bool links_behind;	 /* the kernel did not take fw_links yet */
-	uint32_t reloads_wanted; /* numbers what control clients ask for */
+	bool changed;			       /* workers are to be told */
+	int64_t changed_at_ms;		       /* when they were told last */
+	int64_t retry_at_ms;		       /* not before: what the kernel refused */
+	bool links_behind;		       /* the kernel did not take fw_links yet */
+	int64_t restore_at_ms;		       /* our tables are put back then; 0 = not */
+	int64_t contest_ms;		       /* when somebody last changed them */
+	uint32_t restores;		       /* in the last minute */
+	char contested_by[FW_CULPRIT_MAX + 1]; /* "" = nobody */
+	uint32_t reloads_wanted;	       /* numbers what control clients ask for */
 	uint32_t update_id;
 	uint32_t granted;
 	uint32_t refused[IGW_REASON_COUNT];
@@ -94,6 +101,9 @@ struct broker {
 
 /* Seconds since 1970, for what people read and for rules with an end date. */
 int64_t broker_wall_s(void);
+
+/* The monotonic clock at this very moment, for what must not trust the loop's time. */
+int64_t broker_now_ms(void);
 
 /* Sets the loop's timer to the next thing that is due. */
 void broker_schedule(struct broker *broker);

@@ -18,8 +18,9 @@
 #include <unistd.h>
 
 enum {
-	CONTROL_CLIENTS_MAX = 8, /* at once; people, not programs */
-	CONTROL_FOR_ROOT = 2,	 /* of these, which nobody else can occupy */
+	CONTROL_CLIENTS_MAX = 8,   /* at once; people, not programs */
+	CONTROL_FOR_ROOT = 2,	   /* of these, which nobody else can occupy */
+	CONTROL_SILENT_MS = 10000, /* a silent client gives way to a new one after this */
 	MS_PER_S = 1000,
 };
 
@@ -27,9 +28,10 @@ struct control_client {
 	struct ev_source source; /* fd -1 = free */
 	struct control *control;
 	uid_t uid;
-	uint32_t seq; /* of the request being answered */
-	bool listing; /* an answer to list is under way ... */
-	uint32_t at;  /* ... and stands at this position of the table */
+	int64_t heard_ms; /* when it last asked or read something */
+	uint32_t seq;	  /* of the request being answered */
+	bool listing;	  /* an answer to list is under way ... */
+	uint32_t at;	  /* ... and stands at this position of the table */
 	bool awaits_reload;
 	uint32_t reload_seq; /* which of the broker's wishes is this client's */
 };
@@ -168,6 +170,7 @@ static void fill_status(struct broker *broker, int64_t now_ms, struct igw_ctl_st
 	ret->tables_owned = fw_owned(broker->fw);
 	ret->policy_stale = broker->policy_stale;
 	igw_text_copy(ret->wan, sizeof(ret->wan), broker->wan);
+	igw_text_copy(ret->contested_by, sizeof(ret->contested_by), broker->contested_by);
 	memcpy(ret->policy_path, broker->start.policy_path, sizeof(ret->policy_path));
 	memcpy(ret->last_refusal, broker->last_refusal, sizeof(ret->last_refusal));
 	igw_text_copy(ret->version, sizeof(ret->version), IGDWARD_VERSION);
@@ -335,6 +338,7 @@ static void on_client(struct ev_source *source, uint32_t events, int64_t now_ms)
 	struct chan_msg msg;
 	int r = 0;
 
+	client->heard_ms = now_ms;
 	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
 		r = chan_recv(source->fd, IGW_CTL, &msg);
 		if (r == -EAGAIN)
@@ -358,30 +362,49 @@ static void on_client(struct ev_source *source, uint32_t events, int64_t now_ms)
 	broker_schedule(broker);
 }
 
-static int control_admit(struct control *control, int fd)
+/* A place for a new client: a free one, or that of the client which has been silent
+ * longest, if that is long enough. NULL when there is none. */
+static struct control_client *control_place(
+	struct control *control, size_t places, int64_t now_ms)
 {
+	struct control_client *silent = NULL;
+
+	for (size_t i = 0; i < places; i++) {
+		struct control_client *client = &control->clients[i];
+
+		if (client->source.fd < 0)
+			return client;
+		if (!silent || client->heard_ms < silent->heard_ms)
+			silent = client;
+	}
+	if (!silent || now_ms - silent->heard_ms < CONTROL_SILENT_MS)
+		return NULL;
+	client_drop(silent);
+	return silent;
+}
+
+static int control_admit(struct control *control, int fd, int64_t now_ms)
+{
+	struct control_client *client;
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 	size_t places;
+	int r;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
 		return -errno;
 	places = peer.uid == 0 ? CONTROL_CLIENTS_MAX
 			       : CONTROL_CLIENTS_MAX - CONTROL_FOR_ROOT;
-	for (size_t i = 0; i < places; i++) {
-		struct control_client *client = &control->clients[i];
-		int r;
-
-		if (client->source.fd >= 0)
-			continue;
-		client->source = (struct ev_source){ .fd = fd, .ready = on_client };
-		client->uid = peer.uid;
-		r = ev_add(control->broker->ev, &client->source, EPOLLIN);
-		if (r < 0)
-			client->source.fd = -1;
-		return r;
-	}
-	return -EBUSY;
+	client = control_place(control, places, now_ms);
+	if (!client)
+		return -EBUSY;
+	client->source = (struct ev_source){ .fd = fd, .ready = on_client };
+	client->uid = peer.uid;
+	client->heard_ms = now_ms;
+	r = ev_add(control->broker->ev, &client->source, EPOLLIN);
+	if (r < 0)
+		client->source.fd = -1;
+	return r;
 }
 
 static void on_connect(struct ev_source *source, uint32_t events, int64_t now_ms)
@@ -390,8 +413,7 @@ static void on_connect(struct ev_source *source, uint32_t events, int64_t now_ms
 	int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)events;
-	(void)now_ms;
-	if (fd >= 0 && control_admit(control, fd) < 0)
+	if (fd >= 0 && control_admit(control, fd, now_ms) < 0)
 		close(fd);
 }
 

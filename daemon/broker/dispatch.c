@@ -87,6 +87,18 @@ static int on_serving(struct link *link, const struct chan_msg *msg, int64_t now
 	return 0;
 }
 
+/* The loop's time is not enough: a process can be held up between reading the clock and
+ * reading the message. */
+static bool is_late(uint64_t asked_ms, int64_t now_ms)
+{
+	int64_t clock_ms = broker_now_ms();
+	uint64_t latest_ms = (uint64_t)(clock_ms > now_ms ? clock_ms : now_ms);
+
+	/* The worker's number can be anything: subtracted only where it cannot overflow.
+	 */
+	return asked_ms < latest_ms && latest_ms - asked_ms > LATE_MS;
+}
+
 static int on_map_add(struct link *link, const struct chan_msg *msg, int64_t now_ms)
 {
 	struct igw_map_add add;
@@ -97,10 +109,7 @@ static int on_map_add(struct link *link, const struct chan_msg *msg, int64_t now
 	if (!igw_msg_text_ok(add.description, sizeof(add.description)) ||
 		add.via != IGW_VIA_UPNP || add.enabled > 1)
 		return -EBADMSG;
-	/* The worker's number can be anything: subtracted only where it cannot overflow.
-	 */
-	if (add.asked_ms < (uint64_t)now_ms &&
-		(uint64_t)now_ms - add.asked_ms > LATE_MS) {
+	if (is_late(add.asked_ms, now_ms)) {
 		result.reason = IGW_KERNEL;
 		mapping_note_refusal(link->broker, link, &add.client, IGW_KERNEL, "",
 			"action=add text=\"the request waited too long\"", now_ms);

@@ -92,7 +92,7 @@ void kernel_set_links(struct broker *broker, int64_t now_ms)
 
 bool kernel_behind(const struct broker *broker)
 {
-	return broker->links_behind;
+	return broker->links_behind || broker->restore_at_ms != 0;
 }
 
 int kernel_counters(struct broker *broker, struct fw_counters *ret, int64_t now_ms)

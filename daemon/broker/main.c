@@ -5,6 +5,7 @@
 #include "broker.h"
 #include "chan.h"
 #include "control.h"
+#include "kernel_watch.h"
 #include "links.h"
 #include "log.h"
 #include "mapping.h"
@@ -19,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -123,6 +125,11 @@ static int open_kernel(struct broker *broker)
 			strerror(-r));
 		return r;
 	}
+	r = kernel_watch_open(broker);
+	if (r < 0) {
+		log_error("cannot listen to nf_tables: %s", strerror(-r));
+		return r;
+	}
 	r = ct_open(&broker->ct);
 	if (r < 0)
 		log_error("this kernel has no ctnetlink (%s): load or build the module "
@@ -191,6 +198,8 @@ static int broker_run(struct broker *broker)
 		(struct ev_source){ .fd = net_fd(broker->net), .ready = on_net };
 	if (r == 0)
 		r = ev_add(broker->ev, &broker->network, EPOLLIN);
+	if (r == 0)
+		r = kernel_watch_start(broker);
 	if (r < 0) {
 		log_error("cannot start the event loop: %s", strerror(-r));
 		return r;
@@ -223,6 +232,7 @@ static void broker_free(struct broker *broker)
 	batch_free(&broker->batch);
 	table_free(broker->table);
 	ct_close(broker->ct);
+	kernel_watch_close(broker);
 	fw_close(broker->fw);
 	net_close(broker->net);
 	ev_close(broker->ev);
@@ -255,6 +265,7 @@ int main(int argc, char **argv)
 	int r, code;
 
 	log_init("igdward-broker");
+	prctl(PR_SET_NAME, "igdward-broker"); /* started by descriptor, it has none */
 	r = priv_harden(IGW_CHANNEL_FD);
 	if (r < 0) {
 		log_error("cannot start: %s (this program is started by igdwardd)",

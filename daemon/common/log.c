@@ -66,6 +66,8 @@ static void log_to_stderr(enum log_level level, const char *line)
 			now.tv_nsec / 1000000, log_program, log_levels[level].word, line);
 	}
 	/* One write per line, so that lines of several processes do not mix. */
+	if (n >= (int)sizeof(out))
+		n = sizeof(out) - 1;
 	if (n > 0 && write(STDERR_FILENO, out, (size_t)n) < 0)
 		return;
 }

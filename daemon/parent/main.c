@@ -172,6 +172,30 @@ static int find_users(struct parent_setup *setup)
 	return 0;
 }
 
+static int open_program(const struct parent_setup *setup, const char *name)
+{
+	char path[2 * FILES_PATH_MAX];
+	int fd, r;
+
+	snprintf(path, sizeof(path), "%s/%s", setup->places.libexec, name);
+	fd = open(path, O_PATH | O_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	r = -errno;
+	log_error("%s: %s; is igdward installed as a whole?", path, strerror(-r));
+	return r;
+}
+
+/* Found while root may still look everywhere. */
+static int find_programs(struct parent_setup *setup)
+{
+	setup->broker_fd = open_program(setup, "igdward-broker");
+	if (setup->broker_fd < 0)
+		return setup->broker_fd;
+	setup->worker_fd = open_program(setup, "igdward-upnp");
+	return setup->worker_fd < 0 ? setup->worker_fd : 0;
+}
+
 /* Folders, lock, UUID and control socket. */
 static int prepare(const struct options *options, struct parent_setup *setup)
 {
@@ -216,7 +240,8 @@ static int run_check(struct parent_setup *setup)
 			 "checked for root only");
 		return IGW_EXIT_OK;
 	}
-	if (find_users(setup) < 0 || hand_on_config(setup) < 0)
+	if (find_users(setup) < 0 || find_programs(setup) < 0 ||
+		hand_on_config(setup) < 0)
 		return IGW_EXIT_FAILED;
 	setup->check_only = true;
 	return parent_run(setup);
@@ -249,15 +274,16 @@ static int run(const struct options *options, struct parent_setup *setup)
 		return IGW_EXIT_PERMISSION;
 	}
 	if (options->teardown)
-		return find_users(setup) < 0 || prepare(options, setup) < 0
+		return find_users(setup) < 0 || find_programs(setup) < 0 ||
+				       prepare(options, setup) < 0
 			       ? IGW_EXIT_FAILED
 			       : parent_teardown(setup);
 	if (choose_policy(setup) < 0)
 		return IGW_EXIT_FAILED;
 	if (options->check)
 		return run_check(setup);
-	if (find_users(setup) < 0 || prepare(options, setup) < 0 ||
-		hand_on_config(setup) < 0)
+	if (find_users(setup) < 0 || find_programs(setup) < 0 ||
+		prepare(options, setup) < 0 || hand_on_config(setup) < 0)
 		return IGW_EXIT_FAILED;
 	return parent_run(setup);
 }

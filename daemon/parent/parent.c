@@ -94,9 +94,9 @@ static int child_start(struct parent *parent, struct child *child, const char *p
 	bool broker, int channel)
 {
 	const struct parent_setup *setup = parent->setup;
-	char path[FILES_PATH_MAX + 32];
 	struct spawn spawn = {
-		.path = path,
+		.path = program,
+		.program = broker ? setup->broker_fd : setup->worker_fd,
 		.uid = broker ? setup->user : setup->worker_user,
 		.gid = broker ? setup->group : setup->worker_group,
 		.caps = broker ? BROKER_CAPS : 0,
@@ -104,7 +104,6 @@ static int child_start(struct parent *parent, struct child *child, const char *p
 	};
 	pid_t pid;
 
-	snprintf(path, sizeof(path), "%s/%s", setup->places.libexec, program);
 	pid = spawn_child(&spawn);
 	if (pid < 0) {
 		log_error("cannot fork for %s: %s", program, strerror(-pid));

@@ -24,7 +24,8 @@ struct parent_setup {
 	char uuid[IGW_UUID_TEXT];
 	uid_t user, worker_user;
 	gid_t group, worker_group;
-	int config_fd;	/* memfd */
+	int broker_fd, worker_fd; /* their programs, O_PATH */
+	int config_fd;		  /* memfd */
 	int policy_fd;	/* memfd, or an empty one when the file cannot be read */
 	int control_fd; /* -1 with check_only */
 	bool policy_readable;

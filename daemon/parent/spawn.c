@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,7 +31,7 @@ static void spawn_exec(const struct spawn *spawn)
 	char *argv[] = { (char *)(uintptr_t)spawn->path, (char *)(uintptr_t)spawn->arg,
 		NULL };
 	sigset_t none;
-	int r;
+	int program, r;
 
 	/* The parent's blocked signals would otherwise be the child's. */
 	sigemptyset(&none);
@@ -38,12 +39,18 @@ static void spawn_exec(const struct spawn *spawn)
 	/* Without a session of its own a child could type into the terminal that the
 	 * daemon was started from (TIOCSTI). */
 	r = setsid() < 0 ? -errno : 0;
+	/* Out of the way of the channel. */
+	program = fcntl(spawn->program, F_DUPFD_CLOEXEC, IGW_CHANNEL_FD + 1);
+	if (program < 0)
+		r = -errno;
 	if (r == 0)
 		r = spawn_descriptors(spawn->channel);
 	if (r == 0)
 		r = priv_become(spawn->uid, spawn->gid, spawn->caps);
 	if (r == 0) {
-		execv(spawn->path, argv);
+		/* Readiness is the parent's to tell. */
+		unsetenv("NOTIFY_SOCKET");
+		execveat(program, "", argv, environ, AT_EMPTY_PATH);
 		r = -errno;
 	}
 	log_error("cannot start %s: %s", spawn->path, strerror(-r));

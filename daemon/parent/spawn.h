@@ -8,8 +8,10 @@
 #include <sys/types.h>
 
 struct spawn {
-	const char *path; /* of the program */
-	const char *arg;  /* its argument, NULL = none */
+	const char *path; /* of the program, for words */
+	int program; /* it, opened with O_PATH, so that it runs wherever it is installed,
+			also in a folder that the child's user cannot enter */
+	const char *arg; /* its argument, NULL = none */
 	uid_t uid;
 	gid_t gid;
 	uint64_t caps; /* bit mask of 1 << CAP_… that it keeps */

@@ -10,8 +10,8 @@
 
 int parent_teardown(const struct parent_setup *setup)
 {
-	char path[FILES_PATH_MAX + 32];
-	struct spawn spawn = { .path = path,
+	struct spawn spawn = { .path = "igdward-broker",
+		.program = setup->broker_fd,
 		.arg = "--teardown",
 		.uid = setup->user,
 		.gid = setup->group,
@@ -23,7 +23,6 @@ int parent_teardown(const struct parent_setup *setup)
 	if (r < 0)
 		return IGW_EXIT_FAILED;
 	spawn.channel = pair[1];
-	snprintf(path, sizeof(path), "%s/igdward-broker", setup->places.libexec);
 	pid = spawn_child(&spawn);
 	close(pair[1]);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))

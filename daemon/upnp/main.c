@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -202,6 +203,7 @@ int main(int argc, char **argv)
 
 	(void)argv;
 	log_init("igdward-upnp");
+	prctl(PR_SET_NAME, "igdward-upnp"); /* started by descriptor, it has none */
 	if (argc > 1) {
 		fputs("igdward-upnp is started by igdwardd and takes no arguments\n",
 			stderr);

@@ -249,6 +249,7 @@ struct igw_ctl_status {
 	uint8_t kernel_behind;	/* the kernel refused a change, which is tried again */
 	uint8_t pad[3];
 	char wan[IGW_IFNAME_MAX + 1];
+	char contested_by[16]; /* who changes our tables again and again, "" = nobody */
 	char policy_path[IGW_PATH_MAX + 1];
 	char last_refusal[IGW_LOG_TEXT_MAX + 1];
 	char version[16];

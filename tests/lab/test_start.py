@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
@@ -119,3 +120,16 @@ def test_version_and_help(lab, daemon):
     for option in ("--config", "--policy", "--run-dir", "--state-dir", "--external", "--internal",
                    "--check", "--teardown", "--log-level"):
         assert option in said
+
+
+def test_installed_in_a_private_folder(lab):
+    """A clone in somebody's private home works: the children need no way to their programs."""
+    with Daemon(lab) as daemon:
+        daemon.stop()
+        home = daemon.dir / "home"
+        shutil.copytree(daemon.prefix, home / "prefix")
+        home.chmod(0o700)
+        daemon.prefix = home / "prefix"
+        daemon.start()
+        assert daemon.cli("list") == []
+        assert len(daemon.children()) == 2

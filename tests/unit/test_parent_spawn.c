@@ -25,12 +25,16 @@ static char dir[64];
 /* Runs it to its end; returns its exit code. Its output is in `out` and `err`. */
 static int run(const struct spawn *spawn)
 {
+	struct spawn with_program = *spawn;
 	int status = 0;
 	pid_t pid;
 
 	capture_begin(&out, STDOUT_FILENO);
 	capture_begin(&err, STDERR_FILENO);
-	pid = spawn_child(spawn);
+	with_program.program = open(spawn->path, O_PATH | O_CLOEXEC);
+	pid = spawn_child(&with_program);
+	if (with_program.program >= 0)
+		close(with_program.program);
 	if (pid > 0)
 		waitpid(pid, &status, 0);
 	capture_end(&err);
@@ -143,7 +147,7 @@ static void test_cannot_start(void **state)
 		.channel = channel() };
 
 	(void)state;
-	expect_failure(&spawn, "No such file");
+	expect_failure(&spawn, "Bad file descriptor");
 	spawn.path = "/etc/passwd"; /* not a program */
 	expect_failure(&spawn, "Permission denied");
 	spawn.path = "/bin/true";

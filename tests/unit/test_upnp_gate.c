@@ -223,6 +223,8 @@ static void test_plain_bodies(void **state)
 		"<?xml",
 		"<a>",
 		"<a><b>",
+		"<a><b c=''</b>>5</a>",
+		"<a b='<'/>",
 	};
 
 	(void)state;

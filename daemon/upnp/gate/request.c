@@ -57,9 +57,12 @@ static bool skip_tag(struct scan *scan)
 
 	if (scan->text && (!closes || scan->last != TAG_OPEN))
 		return false;
-	for (; scan->at < scan->end; scan->at++) {
+	for (scan->at++; scan->at < scan->end; scan->at++) {
 		char c = *scan->at;
 
+		/* libixml takes "<a b=''</a>" for two tags, and XML has no such thing. */
+		if (c == '<')
+			return false;
 		if (quote != '\0')
 			quote = c == quote ? '\0' : quote;
 		else if (c == '"' || c == '\'')

@@ -3,8 +3,8 @@
  * of it. Nothing here needs a privilege (SO_BINDTODEVICE: Linux 5.7).
  *
  * A worker answers on its own link only: not on the WAN address, not for another worker's
- * LAN, not to sources off the link; and only searches of a sound form, from the LAN, reach
- * the library at all. Its loopback socket takes no orders from other local users.
+ * LAN, not to sources off the link; and only searches of a sound form, from the LAN,
+ * reach the library at all. Its loopback socket takes no orders from other local users.
  *
  * The library's sockets are found by looking at all descriptors of the process, after
  * UpnpInit2. What wakes the library by its stop socket must come before
