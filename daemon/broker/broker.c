@@ -4,6 +4,7 @@
 #include "kernel_watch.h"
 #include "links.h"
 #include "mapping.h"
+#include "owners.h"
 #include "workers.h"
 
 #include <time.h>
@@ -39,6 +40,7 @@ static void on_due(void *arg, int64_t now_ms)
 	struct broker *broker = arg;
 
 	kernel_watch_restore(broker, now_ms);
+	owners_check_all(broker, now_ms);
 	if (now_ms >= broker->retry_at_ms) {
 		if (broker->links_behind)
 			kernel_set_links(broker, now_ms);
@@ -63,6 +65,8 @@ void broker_schedule(struct broker *broker)
 		at_ms = broker->retry_at_ms;
 	if (broker->changed && broker->changed_at_ms + CHANGED_EVERY_MS < at_ms)
 		at_ms = broker->changed_at_ms + CHANGED_EVERY_MS;
+	if (owners_due_ms(broker) < at_ms)
+		at_ms = owners_due_ms(broker);
 	if (kernel_watch_due_ms(broker) < at_ms)
 		at_ms = kernel_watch_due_ms(broker);
 	ev_timer(broker->ev, at_ms, on_due, broker);

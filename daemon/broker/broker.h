@@ -82,10 +82,11 @@ struct broker {
 
 	int64_t started_ms, started_s, policy_loaded_s;
 	bool policy_stale;
-	bool changed;			       /* workers are to be told */
-	int64_t changed_at_ms;		       /* when they were told last */
-	int64_t retry_at_ms;		       /* not before: what the kernel refused */
-	bool links_behind;		       /* the kernel did not take fw_links yet */
+	bool changed;	       /* workers are to be told */
+	int64_t changed_at_ms; /* when they were told last */
+	int64_t retry_at_ms;   /* not before: what the kernel refused */
+	bool links_behind;     /* the kernel did not take fw_links yet */
+	int64_t owners_checked_ms;
 	int64_t restore_at_ms;		       /* our tables are put back then; 0 = not */
 	int64_t contest_ms;		       /* when somebody last changed them */
 	uint32_t restores;		       /* in the last minute */

@@ -4,6 +4,7 @@
 #include "kernel.h"
 #include "log.h"
 #include "mapping.h"
+#include "owners.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -115,6 +116,7 @@ static int on_map_add(struct link *link, const struct chan_msg *msg, int64_t now
 			"action=add text=\"the request waited too long\"", now_ms);
 		return answer(link, msg, IGW_MAP_RESULT, &result);
 	}
+	owners_check(link->broker, link, &add.client, now_ms);
 	request.client = add.client;
 	request.internal_client = add.internal_client;
 	request.remote_host = add.remote_host;
@@ -140,6 +142,7 @@ static enum igw_reason delete_own(
 		return IGW_NOT_SERVED;
 	if (!take_token(link, &key->client, true, now_ms))
 		return IGW_RATE;
+	owners_check(broker, link, &key->client, now_ms);
 	mapping = table_find(
 		broker->table, key->protocol, key->external_port, &key->remote_host);
 	if (!mapping)

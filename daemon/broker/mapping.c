@@ -25,6 +25,8 @@ const char *mapping_end_word(enum mapping_end why)
 		return "expired";
 	case MAPPING_REVOKED:
 		return "policy-revoked";
+	case MAPPING_OWNER_CHANGED:
+		return "owner-changed";
 	case MAPPING_FLUSHED:
 		return "flushed";
 	}

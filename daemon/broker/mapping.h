@@ -15,8 +15,9 @@ enum mapping_end {
 	MAPPING_DELETED, /* by its owner */
 	MAPPING_BY_ADMIN,
 	MAPPING_EXPIRED,
-	MAPPING_REVOKED, /* no longer allowed */
-	MAPPING_FLUSHED, /* by a stop with on_stop: flush */
+	MAPPING_REVOKED,       /* no longer allowed */
+	MAPPING_OWNER_CHANGED, /* another host has the owner's address */
+	MAPPING_FLUSHED,       /* by a stop with on_stop: flush */
 };
 
 /*

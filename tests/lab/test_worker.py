@@ -10,27 +10,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from capture import Capture
-from fake_broker import GUEST_LINK, PORT, serving, spawn, start, usual
+from fake_broker import GUEST_LINK, PORT, spawn, start
 from lab import GST, GUEST, LAN, LAN1
 from netns import eventually
 from soap import SSDP, WIC, ControlPoint, search
+from worker_fixtures import fixture_served, fixture_worker  # pylint: disable=unused-import
 
 CANNOT_SERVE = 3
 SILENT_WITHIN_S = 1.2
-
-
-@pytest.fixture(scope="module", name="served")
-def fixture_served(lab):
-    """A worker that serves br-lan."""
-    with serving(lab) as worker:
-        yield worker
-
-
-@pytest.fixture(name="worker")
-def fixture_worker(served):
-    """The same, whose broker answers as usual when a test begins."""
-    served.answers = usual()
-    return served
 
 
 def notifies(packets):

@@ -8,31 +8,11 @@ from pathlib import Path
 import pytest
 
 from capture import Capture
-from fake_broker import ENTRY, MSG, PUBLIC, entry, result, serving, usual, wan
+from fake_broker import ENTRY, MSG, PUBLIC, entry, result, usual, wan
 from lab import LAN1, LAN2
 from netns import eventually
 from soap import WCIC, WIC, ControlPoint
-
-
-@pytest.fixture(scope="module", name="served")
-def fixture_served(lab):
-    """A worker that serves br-lan."""
-    with serving(lab) as worker:
-        yield worker
-
-
-@pytest.fixture(name="worker")
-def fixture_worker(served):
-    """The same, whose broker answers as usual when a test begins."""
-    served.answers = usual()
-    return served
-
-
-@pytest.fixture(name="lan1")
-def fixture_lan1(lab, worker):
-    """An application on lan1."""
-    assert worker
-    return ControlPoint(lab.lan1, LAN1)
+from worker_fixtures import fixture_lan1, fixture_served, fixture_worker  # pylint: disable=unused-import
 
 
 def test_add(worker, lan1):

@@ -7,35 +7,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from fake_broker import PUBLIC, UUID, serving, usual, wan
+from fake_broker import PUBLIC, UUID, usual, wan
 from lab import LAN1, WAN1
 from netns import DEADLINE_S, eventually
-from soap import L3F, WCIC, WIC, ControlPoint
+from soap import L3F, WCIC, WIC
+from worker_fixtures import fixture_lan1, fixture_served, fixture_worker  # pylint: disable=unused-import
 
 SILENT_WITHIN_S = 1.2
 WIC_EVENTS = {"PossibleConnectionTypes": "IP_Routed", "ConnectionStatus": "Connected",
               "ExternalIPAddress": PUBLIC, "PortMappingNumberOfEntries": "7"}
-
-
-@pytest.fixture(scope="module", name="served")
-def fixture_served(lab):
-    """A worker that serves br-lan."""
-    with serving(lab) as worker:
-        yield worker
-
-
-@pytest.fixture(name="worker")
-def fixture_worker(served):
-    """The same, whose broker answers as usual when a test begins."""
-    served.answers = usual()
-    return served
-
-
-@pytest.fixture(name="lan1")
-def fixture_lan1(lab, worker):
-    """An application on lan1."""
-    assert worker
-    return ControlPoint(lab.lan1, LAN1)
 
 
 class Subscriber:

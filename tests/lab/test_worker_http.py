@@ -8,33 +8,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from capture import Capture
-from fake_broker import PORT, UUID, serving, usual
+from fake_broker import PORT, UUID
 from lab import GST, GUEST, LAN, LAN1, LAN2, WAN, WAN1
 from netns import DEADLINE_S
-from soap import IGD, L3F, SSDP, WCIC, WIC, ControlPoint, search, search_message, search_socket
+from soap import IGD, L3F, SSDP, WCIC, WIC, search, search_message, search_socket
+from worker_fixtures import fixture_lan1, fixture_served, fixture_worker  # pylint: disable=unused-import
 
 SILENT_WITHIN_S = 1.2
-
-
-@pytest.fixture(scope="module", name="served")
-def fixture_served(lab):
-    """A worker that serves br-lan."""
-    with serving(lab) as worker:
-        yield worker
-
-
-@pytest.fixture(name="worker")
-def fixture_worker(served):
-    """The same, whose broker answers as usual when a test begins."""
-    served.answers = usual()
-    return served
-
-
-@pytest.fixture(name="lan1")
-def fixture_lan1(lab, worker):
-    """An application on lan1."""
-    assert worker
-    return ControlPoint(lab.lan1, LAN1)
 
 
 def raw_http(host, data, address=LAN):
