@@ -49,8 +49,11 @@ def fixture_daemon(lab):
 
 @contextmanager
 def by_hand(lab, daemon, external, address, port, protocol="tcp"):
-    """An element as a broken broker would insert it; the real one is stopped meanwhile."""
-    broker = daemon.broker() if daemon.process else None
+    """An element as a broken broker would insert it; the real one is held up meanwhile.
+
+    Without a daemon: inside another by_hand(), which holds it up already.
+    """
+    broker = daemon.broker() if daemon and daemon.process else None
     outside = f"{protocol} . {external}"
     inside = f"{address} . {protocol} . {port}"
     if broker:
@@ -124,7 +127,7 @@ def test_element_by_hand_lets_no_attack_in(lab, daemon, external, address, port,
 def test_element_by_hand_lets_no_hairpin_to_smb(lab, daemon):
     """lan2 does not reach SMB of lan1 by way of the WAN address."""
     with open_firewall(lab), by_hand(lab, daemon, 47669, LAN1, 445), \
-            by_hand(lab, daemon, 47700, LAN1, 8080):
+            by_hand(lab, None, 47700, LAN1, 8080):
         assert lab.lan2.fetch(WAN, 47700).startswith("lan1:8080")
         assert lab.lan2.tcp_reaches(WAN, 47669) == "dropped"
 

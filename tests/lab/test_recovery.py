@@ -143,7 +143,7 @@ def test_lost_tables_are_back_with_the_next_mapping(lab, daemon, lan1, tables):
     assert lan1.add(18081, 8080) == 0
     assert {"inet igdward", "inet igdward_floor"} <= lab.tables()
     assert lab.wan1.fetch(WAN, 18080) == lab.wan1.fetch(WAN, 18081) == page()
-    daemon.wait_log("tables-lost")
+    daemon.wait_log("tables-(lost|touched)")
 
 
 def test_lost_tables_are_seen_by_status(lab, daemon):
