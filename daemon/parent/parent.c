@@ -253,9 +253,11 @@ static void on_channel(struct ev_source *source, uint32_t events, int64_t now_ms
 	if (r == -EAGAIN)
 		return;
 	if (r <= 0) {
-		/* Dead or broken: it is reaped and started again. */
+		/* Dead or broken: it is reaped and started again, as one that ended by
+		 * itself. */
 		channel_drop(parent);
-		child_kill(&parent->broker, SIGKILL);
+		if (parent->broker.pid > 0)
+			kill(parent->broker.pid, SIGKILL);
 		return;
 	}
 	chan_msg_close(&msg);

@@ -361,7 +361,7 @@ int net_neighbour(struct net *net, const char *name, const struct igw_addr *addr
 	(void)name;
 	if (fake.no_neighbours)
 		return -ENOENT;
-	*ret = (struct igw_mac){ .b = { 2, 0, 0, 0, 0, addr->b[15] } };
+	*ret = (struct igw_mac){ .b = { 2, 0, 0, 0, fake.card, addr->b[15] } };
 	return 0;
 }
 

@@ -88,6 +88,7 @@ struct fake_kernel {
 	size_t n_ifaces;
 	const char *default_name;
 	bool no_neighbours;
+	uint8_t card; /* of all hosts: the fifth byte of their MAC addresses */
 	int on_link_error;
 	uint16_t listens_port;
 	uint8_t listens_protocol;
