@@ -27,6 +27,7 @@ struct bucket {
 struct client {
 	struct igw_addr addr;
 	uint32_t mappings;
+	struct igw_mac mac; /* that all its mappings agree with, none = not looked at */
 	struct bucket changes;
 	struct bucket reads;
 

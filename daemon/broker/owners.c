@@ -25,13 +25,16 @@ static bool is_changed(const struct mapping *mapping, const struct igw_mac *mac)
 void owners_check(struct broker *broker, const struct link *link,
 	const struct igw_addr *addr, int64_t now_ms)
 {
+	struct client *client = clients_find(table_clients(broker->table), addr);
 	struct mapping **changed = broker->batch.ended;
 	struct mapping *mapping;
 	struct igw_mac mac;
 	size_t n = 0;
 
-	if (!table_find_index(broker->table, addr, 0) ||
-		net_neighbour(broker->net, link->name, addr, &mac) < 0)
+	/* The usual case is done here, whatever the number of its mappings. */
+	if (!client || client->mappings == 0 ||
+		net_neighbour(broker->net, link->name, addr, &mac) < 0 ||
+		igw_mac_equal(&client->mac, &mac))
 		return;
 	for (uint32_t i = 0; (mapping = table_find_index(broker->table, addr, i)); i++) {
 		if (is_changed(mapping, &mac) &&
@@ -40,6 +43,8 @@ void owners_check(struct broker *broker, const struct link *link,
 	}
 	if (mapping_end(broker, changed, n, MAPPING_OWNER_CHANGED, now_ms) < 0)
 		broker_retry(broker, now_ms);
+	else
+		client->mac = mac;
 }
 
 /* Each owner is asked about once, by its oldest mapping. */

@@ -71,6 +71,21 @@ static void test_other_card(void **state)
 	lab_check(lab);
 }
 
+/* Back and forth: each change is noticed, not only the first. */
+static void test_changes_again(void **state)
+{
+	(void)state;
+	for (uint8_t i = 0; i < 4; i++) {
+		fake.card = i % 2;
+		add(10, 40001);
+		check_all(1000000 * (i + 1));
+		assert_int_equal(table_count(lab->broker.table), 1);
+		fake.card = (uint8_t)!fake.card;
+		check_all(1000000 * (i + 1) + 500000);
+		assert_int_equal(table_count(lab->broker.table), 0);
+	}
+}
+
 /* A card that was not known when the mapping was made is no other one. */
 static void test_unknown_card(void **state)
 {
@@ -124,6 +139,7 @@ int main(void)
 		TEST(test_nobody),
 		TEST(test_same_card),
 		TEST(test_other_card),
+		TEST(test_changes_again),
 		TEST(test_unknown_card),
 		TEST(test_requests_of_the_other),
 		TEST(test_kernel_refuses),
